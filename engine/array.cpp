@@ -1,0 +1,45 @@
+// Shapes: counting, and writing them in messages.
+#include <embergrad/engine/array.hpp>
+
+#include <embergrad/engine/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+std::size_t element_count(const Shape& shape) {
+    std::size_t count = 1;
+    bool overflow = false;
+    for (std::size_t extent : shape) {
+        if (extent == 0) return 0;
+        overflow |= __builtin_mul_overflow(count, extent, &count);
+    }
+    std::size_t bytes = 0;
+    overflow |= __builtin_mul_overflow(count, 2 * sizeof(Real), &bytes);
+    require(!overflow, "shape ", shape, " has more elements than a 64-bit machine can hold");
+    return count;
+}
+
+std::string to_string(const Shape& shape) {
+    std::string text = "(";
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+        if (axis > 0) text += ", ";
+        text += std::to_string(shape[axis]);
+    }
+    return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+std::string position_text(std::size_t flat, const Shape& shape) {
+    Shape position = shape;
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+        position[axis] = flat % shape[axis];
+        flat /= shape[axis];
+    }
+    if (position.size() == 1) return std::to_string(position[0]);
+    return to_string(position);
+}
+
+Array full(const Shape& shape, Real value) {
+    element_count(shape);
+    return Array(shape, value);
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,79 @@
+// Arrays and ids: the one header that includes xtensor. Loops over arrays take `data()` once and run over plain memory.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#if __has_include(<xtensor/containers/xarray.hpp>)  // 0.26 and later
+#include <xtensor/containers/xarray.hpp>
+#else
+#include <xtensor/xarray.hpp>
+#endif
+
+#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/memory.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// The extents of an array, outermost first; () is a scalar. Up to four live without an allocation.
+using Shape = xt::svector<std::size_t, 4>;
+
+namespace detail {
+template <class T>
+using RowMajorArray = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::layout_type::row_major, Shape>;
+}  // namespace detail
+
+/// A dense row-major array of reals. `Array(shape)` is uninitialised; a default one is a scalar (xtensor's rule),
+/// never "nothing".
+using Array = detail::RowMajorArray<Real>;
+
+/// A dense row-major array of ids, class labels or lengths: any shape, 64-bit. Arrays of 32-bit integers are widened;
+/// arrays of reals do not convert.
+class IdArray : public detail::RowMajorArray<std::int64_t> {
+public:
+    using Base = detail::RowMajorArray<std::int64_t>;
+
+    /// No ids: shape (0).
+    IdArray() : Base(Shape{0}) {}
+    /// Uninitialised, of the given shape.
+    explicit IdArray(const Shape& shape) : Base(shape) {}
+    IdArray(const Shape& shape, std::int64_t value) : Base(shape, value) {}
+    /// One id: shape ().
+    static IdArray scalar(std::int64_t id) { return IdArray(Shape{}, id); }
+    IdArray(std::initializer_list<std::int64_t> ids) : Base(ids) {}
+    IdArray(std::initializer_list<std::initializer_list<std::int64_t>> ids) : Base(ids) {}
+    IdArray(std::initializer_list<std::initializer_list<std::initializer_list<std::int64_t>>> ids) : Base(ids) {}
+
+    /// From an xtensor array or expression of 32-bit or 64-bit signed integers.
+    template <class E>
+    requires(std::signed_integral<typename E::value_type> && sizeof(typename E::value_type) >= 4)
+        IdArray(const xt::xexpression<E>& ids)
+        : Base(ids) {}  // NOLINT: widening is harmless
+
+    /// From a vector of 32-bit or 64-bit signed integers: shape (n).
+    template <std::signed_integral Integer>
+    requires(sizeof(Integer) >= 4) IdArray(const std::vector<Integer>& ids) : Base(Shape{ids.size()}) {  // NOLINT
+        std::copy(ids.begin(), ids.end(), this->storage().begin());
+    }
+};
+
+/// Products of extents in 64 bits. Throws std::invalid_argument where they do not fit.
+std::size_t element_count(const Shape& shape);
+
+/// "(32, 50, 128)"; "(3,)" for one axis and "()" for a scalar, as Python writes them.
+std::string to_string(const Shape& shape);
+
+/// The position of element `flat` of an array of this shape, innermost last: "(3, 17)".
+std::string position_text(std::size_t flat, const Shape& shape);
+
+/// An array of this shape, every element `value`.
+Array full(const Shape& shape, Real value);
+inline Array zeros(const Shape& shape) { return full(shape, 0); }
+inline Array ones(const Shape& shape) { return full(shape, 1); }
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,22 @@
+// What is fixed when the library is built: the precision of every real number, and the version.
+#pragma once
+
+#define EMBERGRAD_VERSION "0.1.0"
+
+// The precision is part of every symbol's name (embergrad::f32::… or embergrad::f64::…), so that a program
+// compiled for one and linked with the other fails at link time instead of corrupting memory.
+#ifdef EMBERGRAD_DOUBLE
+#define EMBERGRAD_PRECISION f64
+#else
+#define EMBERGRAD_PRECISION f32
+#endif
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+#ifdef EMBERGRAD_DOUBLE
+using Real = double;
+#else
+using Real = float;
+#endif
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,149 @@
+// Size classes with eight steps a doubling (at most 12.5 % unused), one list of free blocks a class and thread.
+#include <embergrad/engine/memory.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <vector>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <embergrad/engine/tape.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kSmall = std::size_t{64} << 10;     // below this a class may keep kSmallKept at most
+constexpr std::size_t kSmallKept = std::size_t{8} << 20;  // (a million scalars must not stay for ever)
+constexpr std::size_t kClasses = 8 * 64;
+
+std::atomic<std::size_t> memory_cap{std::size_t{1} << 30};
+
+/// The class of a size: sizes up to 512 in steps of 64, then eight steps a doubling.
+std::size_t class_of(std::size_t bytes) {
+    const std::size_t units = (bytes + kAlignment - 1) / kAlignment;
+    if (units <= 8) return units;
+    const auto shift = static_cast<std::size_t>(std::bit_width(units - 1)) - 4;  // leaves a number of 9..16 eighths
+    const std::size_t eighths = ((units - 1) >> shift) + 1;
+    return shift * 8 + eighths;
+}
+
+/// The largest size of a class: what its blocks really hold.
+std::size_t size_of_class(std::size_t size_class) {
+    if (size_class <= 8) return size_class * kAlignment;
+    const std::size_t shift = (size_class - 9) / 8;
+    return ((size_class - shift * 8) << shift) * kAlignment;
+}
+
+void* system_allocate(std::size_t bytes) {
+    const bool large = bytes >= kHugePage;
+    const std::size_t alignment = large ? kHugePage : kAlignment;
+    void* block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (block == nullptr) throw std::bad_alloc();
+#ifdef __linux__
+    if (large) madvise(block, bytes, MADV_HUGEPAGE);  // row gathers and updates miss the TLB otherwise
+#endif
+    return block;
+}
+
+/// The free blocks a thread keeps.
+class BlockCache {
+public:
+    ~BlockCache();
+
+    void* allocate(std::size_t bytes) {
+        const std::size_t size_class = class_of(bytes);
+        const std::size_t size = size_of_class(size_class);
+        std::vector<void*>& blocks = free_[size_class];
+        if (!blocks.empty()) {
+            void* block = blocks.back();
+            blocks.pop_back();
+            stats_.kept_bytes -= size;
+            return block;
+        }
+        ++stats_.system_allocations;
+        stats_.system_bytes += size;
+        return system_allocate(size);
+    }
+
+    void release(void* block, std::size_t bytes) noexcept {
+        const std::size_t size_class = class_of(bytes);
+        const std::size_t size = size_of_class(size_class);
+        std::vector<void*>& blocks = free_[size_class];
+        const bool full = size < kSmall && blocks.size() * size >= kSmallKept;
+        if (full || stats_.kept_bytes + size > memory_cap.load(std::memory_order_relaxed)) return std::free(block);
+        try {
+            blocks.push_back(block);
+            stats_.kept_bytes += size;
+        } catch (const std::bad_alloc&) {
+            std::free(block);
+        }
+    }
+
+    void clear() {
+        for (std::vector<void*>& blocks : free_) {
+            for (void* block : blocks) std::free(block);
+            std::vector<void*>().swap(blocks);
+        }
+        stats_.kept_bytes = 0;
+    }
+
+    const MemoryStats& stats() const { return stats_; }
+
+private:
+    std::array<std::vector<void*>, kClasses> free_;
+    MemoryStats stats_;
+};
+
+// Arrays with static storage are freed after the thread's cache is gone: they go straight to the system then.
+thread_local bool cache_ended = false;
+thread_local BlockCache cache;
+
+BlockCache::~BlockCache() {
+    clear();
+    cache_ended = true;
+}
+
+}  // namespace
+
+namespace detail {
+
+void* allocate_block(std::size_t bytes) {
+    if (bytes == 0) return nullptr;
+    return cache_ended ? system_allocate(size_of_class(class_of(bytes))) : cache.allocate(bytes);
+}
+
+void free_block(void* block, std::size_t bytes) noexcept {
+    if (block == nullptr) return;
+    if (cache_ended) return std::free(block);
+    cache.release(block, bytes);
+}
+
+void trim_heap() {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+}  // namespace detail
+
+MemoryStats memory_stats() { return cache.stats(); }
+
+void release_memory() {
+    detail::release_tape_records();
+    cache.clear();
+    detail::trim_heap();
+}
+
+void set_memory_cap(std::size_t bytes) { memory_cap = bytes; }
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,160 @@
+// Parameters and their gradients: none, dense, or by rows.
+#include <embergrad/engine/parameter.hpp>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <embergrad/engine/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
+    : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
+    require(values_.dimension() == 2 && values_.shape()[0] == rows_.size(), "RowGradient: ", rows_.size(),
+            " rows need values of shape (", rows_.size(), ", D), not ", values_.shape());
+}
+
+void RowGradient::append(RowGradient&& other) {
+    if (other.size() == 0) return;
+    if (size() == 0) {
+        *this = std::move(other);
+        return;
+    }
+    require(other.width() == width(), "RowGradient: cannot append rows of ", other.width(), " values to rows of ",
+            width());
+    Array joined(Shape{size() + other.size(), width()});
+    const auto middle = std::copy(values_.storage().begin(), values_.storage().end(), joined.storage().begin());
+    std::copy(other.values_.storage().begin(), other.values_.storage().end(), middle);
+    rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
+    values_ = std::move(joined);
+    coalesced_ = false;
+}
+
+void RowGradient::coalesce() {
+    if (coalesced_) return;
+    std::vector<std::size_t> order(size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+        return rows_[a] != rows_[b] ? rows_[a] < rows_[b] : a < b;  // equal rows in the order they came
+    });
+
+    std::vector<std::int64_t> rows;
+    rows.reserve(size());
+    for (std::size_t position : order) {
+        if (rows.empty() || rows.back() != rows_[position]) rows.push_back(rows_[position]);
+    }
+    const std::size_t d = width();
+    Array sums(Shape{rows.size(), d});  // (n, D)
+    Real* sum = sums.data() - d;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const Real* value = values_.data() + order[i] * d;
+        const bool first = i == 0 || rows_[order[i]] != rows_[order[i - 1]];
+        if (first) {
+            sum += d;
+            std::copy(value, value + d, sum);
+        } else {
+            for (std::size_t j = 0; j < d; ++j) sum[j] += value[j];
+        }
+    }
+    rows_ = std::move(rows);
+    values_ = std::move(sums);
+    coalesced_ = true;
+}
+
+void RowGradient::add_to(Array& dense) const {
+    const std::size_t d = width();
+    const Real* value = values_.data();
+    for (std::int64_t row : rows_) {
+        Real* target = dense.data() + static_cast<std::size_t>(row) * d;
+        for (std::size_t j = 0; j < d; ++j) target[j] += value[j];
+        value += d;
+    }
+}
+
+Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
+    state_->value = std::move(value);
+    state_->requires_grad = requires_grad;
+}
+
+Parameter::State& Parameter::state() const {
+    require<std::logic_error>(state_ != nullptr, "Parameter: this handle is empty; construct it from an array");
+    return *state_;
+}
+
+Array& Parameter::mutable_value() const {
+    state().version.fetch_add(1, std::memory_order_acq_rel);
+    return state_->value;
+}
+
+void Parameter::assign(const Array& value) const {
+    require(value.shape() == shape(), "Parameter: cannot assign values of shape ", value.shape(),
+            " to a parameter of shape ", shape());
+    std::copy(value.storage().begin(), value.storage().end(), mutable_value().storage().begin());
+}
+
+Parameter Parameter::clone() const { return Parameter(value(), requires_grad()); }
+
+void Parameter::set_requires_grad(bool requires_grad) const {
+    state().requires_grad = requires_grad;
+    if (!requires_grad) zero_grad();
+}
+
+const Array& Parameter::grad() const { return mutable_grad(); }
+const RowGradient& Parameter::row_grad() const { return mutable_row_grad(); }
+
+Array& Parameter::mutable_grad() const {
+    require<std::logic_error>(state().kind == GradientKind::dense, "Parameter: a parameter of shape ", shape(), " has ",
+                              has_gradient() ? "a gradient by rows (see row_grad)" : "no gradient");
+    return state_->dense;
+}
+
+RowGradient& Parameter::mutable_row_grad() const {
+    require<std::logic_error>(state().kind == GradientKind::rows, "Parameter: a parameter of shape ", shape(), " has ",
+                              has_gradient() ? "a dense gradient (see grad)" : "no gradient");
+    return state_->rows;
+}
+
+void Parameter::add_grad(Array gradient) const {
+    require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
+            " does not fit a parameter of shape ", shape());
+    if (state().kind == GradientKind::dense) {
+        Real* sum = state_->dense.data();
+        const Real* term = gradient.data();
+        for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
+        return;
+    }
+    if (state_->kind == GradientKind::rows) state_->rows.add_to(gradient);
+    drop_gradient();
+    std::swap(state_->dense, gradient);  // no copy: the usual case is the first gradient of a step
+    state_->kind = GradientKind::dense;
+}
+
+void Parameter::add_grad(RowGradient gradient) const {
+    require(shape().size() == 2 && (gradient.size() == 0 || gradient.width() == shape()[1]),
+            "Parameter: a gradient by rows of ", gradient.width(), " values does not fit a parameter of shape ",
+            shape());
+    const auto v = static_cast<std::int64_t>(shape()[0]);
+    for (std::int64_t row : gradient.rows()) {
+        require<std::out_of_range>(row >= 0 && row < v, "Parameter: a gradient for row ", row,
+                                   " does not fit a parameter of shape ", shape());
+    }
+    if (state().kind == GradientKind::dense) return gradient.add_to(state_->dense);
+    state_->rows.append(std::move(gradient));
+    state_->kind = GradientKind::rows;
+}
+
+void Parameter::zero_grad(bool set_to_none) const {
+    if (set_to_none || state().kind == GradientKind::none) return drop_gradient();
+    if (state_->kind == GradientKind::dense)
+        std::fill(state_->dense.storage().begin(), state_->dense.storage().end(), Real{0});
+    state_->rows = RowGradient();
+}
+
+void Parameter::drop_gradient() const {
+    state().kind = GradientKind::none;
+    state_->dense.resize(Shape{0});
+    state_->rows = RowGradient();
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,114 @@
+// What is trained: a shared handle on values, and the gradient that a backward pass leaves there.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// The gradient of a (V, D) table where only some rows have one: `values` (n, D) belong to `rows` (n), in this order.
+/// A row may come several times until the gradient is coalesced; the gradient of a row is the sum.
+class RowGradient {
+public:
+    RowGradient() : values_(Shape{0, 0}) {}
+    /// rows: (n), values: (n, D). A gradient of fewer than two rows counts as coalesced.
+    /// Throws std::invalid_argument on other shapes.
+    RowGradient(std::vector<std::int64_t> rows, Array values);
+
+    const std::vector<std::int64_t>& rows() const { return rows_; }
+    const Array& values() const { return values_; }
+    /// For whoever scales a gradient in place, such as clipping.
+    Array& mutable_values() { return values_; }
+    std::size_t size() const { return rows_.size(); }
+    std::size_t width() const { return values_.shape()[1]; }
+    bool coalesced() const { return coalesced_; }
+
+    /// Puts the rows of `other` behind these.
+    void append(RowGradient&& other);
+    /// Sorts the rows and sums those that come several times, in the order they came.
+    void coalesce();
+    /// Adds every row into `dense`, (V, D).
+    void add_to(Array& dense) const;
+
+private:
+    std::vector<std::int64_t> rows_;
+    Array values_;
+    bool coalesced_ = true;
+};
+
+enum class GradientKind { none, dense, rows };
+
+/// A trainable array. Copies are handles on the same values (so weights can be tied, and optimizers share them);
+/// `clone()` copies the values. Shape and storage never change. Only one thread may write to it at a time.
+class Parameter {
+public:
+    /// No parameter: every call but `defined()` throws std::logic_error.
+    Parameter() = default;
+    /// Takes the values, of any shape.
+    explicit Parameter(Array value, bool requires_grad = true);
+
+    bool defined() const { return state_ != nullptr; }
+    const Shape& shape() const { return value().shape(); }
+    std::size_t size() const { return value().size(); }
+
+    const Array& value() const { return state().value; }
+    /// The values, to be changed (not resized). Counts as one change: call it again for the next, so that a backward
+    /// pass that still needs the old values can tell.
+    Array& mutable_value() const;
+    /// Copies values in. Throws std::invalid_argument if the shapes differ.
+    void assign(const Array& value) const;
+    /// How often the values were changed.
+    std::uint64_t version() const { return state().version.load(std::memory_order_acquire); }
+    /// A parameter of its own with the same values and the same requires_grad; no gradient.
+    Parameter clone() const;
+
+    bool requires_grad() const { return state().requires_grad; }
+    /// Freezing also drops the gradient, so that no optimizer steps on a stale one.
+    void set_requires_grad(bool requires_grad) const;
+
+    GradientKind gradient_kind() const { return state().kind; }
+    bool has_gradient() const { return gradient_kind() != GradientKind::none; }
+    /// The dense gradient, of the parameter's shape. Throws std::logic_error if there is none, or one by rows.
+    const Array& grad() const;
+    /// The gradient by rows. Throws std::logic_error if there is none, or a dense one.
+    const RowGradient& row_grad() const;
+    Array& mutable_grad() const;
+    RowGradient& mutable_row_grad() const;
+
+    /// Adds to the gradient: none + g = g, rows + rows = rows (first, then second), dense + rows = dense.
+    /// Throws std::invalid_argument if the shape or a row does not fit; nothing is changed then.
+    void add_grad(Array gradient) const;
+    void add_grad(RowGradient gradient) const;
+    /// Drops the gradient; `set_to_none = false` keeps a zero one instead (zeros, or no rows).
+    void zero_grad(bool set_to_none = true) const;
+
+    /// The same parameter (not: the same values)?
+    friend bool operator==(const Parameter&, const Parameter&) = default;
+    /// What tells parameters apart: equal exactly for handles on the same values.
+    const void* id() const { return state_.get(); }
+
+    /// Marks the parameter as being in a backward pass; false if it already is, in another thread.
+    bool try_begin_backward() const { return !state().in_backward.exchange(true, std::memory_order_acquire); }
+    void end_backward() const { state().in_backward.store(false, std::memory_order_release); }
+
+private:
+    struct State {
+        Array value;
+        std::atomic<std::uint64_t> version{0};
+        bool requires_grad = true;
+        std::atomic<bool> in_backward{false};
+        GradientKind kind = GradientKind::none;
+        Array dense{Shape{0}};
+        RowGradient rows;
+    };
+    State& state() const;
+    void drop_gradient() const;
+
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,52 @@
+// The one source of randomness: seeded, copyable, passed by hand; nothing is drawn from a hidden global.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <embergrad/engine/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// xoshiro256++ (Blackman and Vigna, 2019), seeded through splitmix64. The same seed gives the same numbers on every
+/// machine and compiler. A standard uniform random bit generator too. Not for two threads at once.
+class Rng {
+public:
+    using result_type = std::uint64_t;
+
+    explicit Rng(std::uint64_t seed);
+
+    /// 64 random bits.
+    result_type operator()();
+    static constexpr result_type min() { return 0; }
+    static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+
+    /// Uniform in [0, 1), 53 random bits.
+    double uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
+    /// Uniform in [low, high).
+    double uniform(double low, double high) { return low + (high - low) * uniform(); }
+    /// Standard normal (Box and Muller, 1958).
+    double normal();
+    /// Uniform in 0 .. n-1 without bias. Throws std::invalid_argument for n = 0.
+    std::uint64_t below(std::uint64_t n);
+
+    /// A fair shuffle (Fisher and Yates), the same on every standard library.
+    template <class T>
+    void shuffle(std::span<T> items) {
+        for (std::size_t left = items.size(); left > 1; --left) std::swap(items[left - 1], items[below(left)]);
+    }
+
+    /// Another generator, far from this one: for a thread, a worker, a second purpose.
+    Rng split() { return Rng((*this)()); }
+
+private:
+    std::array<std::uint64_t, 4> state_;
+    std::optional<double> spare_normal_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,295 @@
+// Recording, going back, and using nodes again.
+#include <embergrad/engine/tape.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+
+#include <embergrad/engine/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+using detail::Node;
+using detail::TapeRecord;
+
+constexpr std::size_t kKeptNodes = 16384;  // a record keeps at most this many for the next tape
+constexpr std::size_t kKeptBuffer = 1024;  // bytes of a buffer that a node keeps; larger ones go to the thread's cache
+
+/// Records that no tape uses. A thread's own are taken first, so that a loop over steps meets warm nodes.
+class RecordPool {
+public:
+    ~RecordPool() {
+        release();
+        const std::lock_guard lock(orphans_mutex());
+        for (TapeRecord* record : free_) orphans().push_back(record);
+    }
+
+    TapeRecord& take() {
+        if (free_.empty()) adopt_or_create();
+        TapeRecord& record = *free_.back();
+        free_.pop_back();
+        return record;
+    }
+    void give_back(TapeRecord& record) noexcept { free_.push_back(&record); }  // reserved for in take()
+    void release() {
+        for (TapeRecord* record : free_) std::vector<std::unique_ptr<Node[]>>().swap(record->chunks);
+    }
+
+private:
+    // Never destroyed: a stale Var may ask its record at any time.
+    static std::vector<TapeRecord*>& orphans() {
+        static auto& records = *new std::vector<TapeRecord*>();
+        return records;
+    }
+    static std::mutex& orphans_mutex() {
+        static auto& mutex = *new std::mutex();
+        return mutex;
+    }
+    void adopt_or_create() {
+        const std::lock_guard lock(orphans_mutex());
+        free_.reserve(++created_);
+        if (orphans().empty()) orphans().push_back(new TapeRecord());
+        free_.push_back(orphans().back());
+        orphans().pop_back();
+    }
+
+    std::vector<TapeRecord*> free_;
+    std::size_t created_ = 0;
+};
+
+thread_local RecordPool pool;
+
+void shrink(Array& buffer) {
+    if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
+}
+
+/// Makes a node ready for its next use.
+void recycle(Node& node) {
+    node.backward.reset();
+    shrink(node.own_value);
+    shrink(node.grad);
+    if (node.is_leaf) {
+        node.parameter = Parameter();
+        node.row_grads.clear();
+    }
+    node.needs_grad = node.has_grad = node.is_leaf = node.version_known = false;
+}
+
+void recycle(TapeRecord& record) {
+    for (std::size_t i = 0; i < record.size; ++i) recycle(record.at(i));
+    record.size = 0;
+    record.leaves.clear();
+    std::fill(record.leaf_slots.begin(), record.leaf_slots.end(), std::size_t{0});
+    if (record.chunks.size() * TapeRecord::kChunk > kKeptNodes) {
+        record.chunks.resize(kKeptNodes / TapeRecord::kChunk);
+        record.chunks.shrink_to_fit();
+        detail::trim_heap();
+    }
+}
+
+/// The slot of a parameter in a table of node indices + 1; the slot holds 0 if the parameter has no leaf yet.
+std::size_t& leaf_slot(TapeRecord& record, const Parameter& parameter) {
+    const std::size_t mask = record.leaf_slots.size() - 1;
+    std::size_t slot = (std::bit_cast<std::size_t>(parameter.id()) >> 4) * 0x9e3779b97f4a7c15 >> 32 & mask;
+    while (record.leaf_slots[slot] != 0 && record.at(record.leaf_slots[slot] - 1).parameter != parameter) {
+        slot = (slot + 1) & mask;
+    }
+    return record.leaf_slots[slot];
+}
+
+void grow_leaf_slots(TapeRecord& record) {
+    record.leaf_slots.assign(std::max<std::size_t>(16, record.leaf_slots.size() * 2), 0);
+    for (std::size_t index : record.leaves) leaf_slot(record, record.at(index).parameter) = index + 1;
+}
+
+/// Holds the parameters of a tape while it goes back; two threads on one parameter are refused, not raced.
+class BackwardGuard {
+public:
+    explicit BackwardGuard(TapeRecord& record) : record_(record) {
+        for (; held_ < record.leaves.size(); ++held_) {
+            const Node& leaf = record.at(record.leaves[held_]);
+            if (leaf.needs_grad && !leaf.parameter.try_begin_backward()) {
+                release();
+                fail<std::logic_error>("backward: the parameter of shape ", leaf.parameter.shape(),
+                                       " is in a backward pass of another tape");
+            }
+        }
+        record.in_backward = true;
+    }
+    BackwardGuard(const BackwardGuard&) = delete;
+    BackwardGuard& operator=(const BackwardGuard&) = delete;
+    ~BackwardGuard() {
+        record_.in_backward = false;
+        release();
+    }
+
+private:
+    void release() {
+        for (std::size_t i = 0; i < held_; ++i) {
+            const Node& leaf = record_.at(record_.leaves[i]);
+            if (leaf.needs_grad) leaf.parameter.end_backward();
+        }
+        held_ = 0;
+    }
+
+    TapeRecord& record_;
+    std::size_t held_ = 0;
+};
+
+/// Hands a leaf's gradient over to its parameter.
+void commit(Node& leaf) {
+    if (!leaf.parameter.requires_grad()) return;             // frozen since forward
+    for (std::size_t i = leaf.row_grads.size(); i-- > 0;) {  // backward met them last lookup first
+        leaf.parameter.add_grad(std::move(leaf.row_grads[i]));
+    }
+    if (leaf.has_grad) leaf.parameter.add_grad(std::move(leaf.grad));
+    leaf.row_grads.clear();
+    leaf.has_grad = false;
+}
+
+}  // namespace
+
+Tape::Tape(const TapeOptions& options) : options_(options), record_(pool.take()), generation_(++record_.generation) {
+    record_.tape = this;
+}
+
+Tape::~Tape() {
+    ++record_.generation;  // from here on every Var of this tape is stale
+    recycle(record_);
+    record_.tape = nullptr;
+    pool.give_back(record_);
+}
+
+std::size_t Tape::size() const { return record_.size; }
+
+Rng& Tape::rng() const {
+    require<std::logic_error>(options_.rng != nullptr,
+                              "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");
+    return *options_.rng;
+}
+
+Var Tape::add_node(bool needs_grad) {
+    if (record_.size == record_.chunks.size() * TapeRecord::kChunk) {
+        record_.chunks.push_back(std::make_unique<Node[]>(TapeRecord::kChunk));
+    }
+    Node& node = record_.at(record_.size);
+    node.index = record_.size++;
+    node.value = &node.own_value;
+    node.needs_grad = needs_grad;
+    return Var(record_, node, generation_);
+}
+
+Var Tape::leaf(const Parameter& parameter) {
+    require<std::logic_error>(parameter.defined(), "Tape::leaf: the parameter handle is empty");
+    if (record_.leaves.size() * 2 >= record_.leaf_slots.size()) grow_leaf_slots(record_);
+    std::size_t& slot = leaf_slot(record_, parameter);
+    if (slot != 0) return Var(record_, record_.at(slot - 1), generation_);
+
+    record_.leaves.reserve(record_.leaves.size() + 1);
+    const Var leaf = add_node(recording() && parameter.requires_grad());
+    leaf.node_->is_leaf = true;
+    leaf.node_->parameter = parameter;
+    leaf.node_->value = &parameter.value();
+    record_.leaves.push_back(leaf.node_->index);
+    slot = leaf.node_->index + 1;
+    return leaf;
+}
+
+Var Tape::constant(Array value) {
+    const Var constant = add_node(false);
+    constant.node_->own_value = std::move(value);
+    return constant;
+}
+
+void Tape::check_input(const Var& input) const {
+    input.node();
+    require<std::logic_error>(input.record_ == &record_,
+                              "Tape: an input belongs to another tape; the inputs of an op must share one");
+}
+
+Var Tape::result(const Shape& shape, std::span<const Var> inputs) {
+    bool needs_grad = false;
+    for (const Var& input : inputs) {
+        check_input(input);
+        needs_grad |= input.node_->needs_grad;
+    }
+    const Var result = add_node(needs_grad && recording());
+    result.node_->own_value.resize(shape);
+    return result;
+}
+
+void Tape::backward(Var loss) {
+    require(loss.size() == 1, "backward: the loss must have one element, not shape ", loss.shape(),
+            "; for others give a gradient: backward(root, gradient)");
+    backward(loss, ones(loss.shape()));
+}
+
+void Tape::backward(Var root, const Array& gradient) {
+    check_input(root);
+    require(gradient.shape() == root.shape(), "backward: a gradient of shape ", gradient.shape(),
+            " does not fit a root of shape ", root.shape());
+    require<std::logic_error>(recording(), "backward: an eval tape records nothing to go back through");
+    require<std::logic_error>(root.needs_grad(), "backward: the root does not depend on any trainable parameter");
+    require<std::logic_error>(!backward_done_, "backward: a tape goes back once; run forward again on a new tape");
+
+    const BackwardGuard guard(record_);
+    backward_done_ = true;
+    std::copy(gradient.storage().begin(), gradient.storage().end(), root.grad().storage().begin());
+    run_backward(root.node_->index);
+    for (std::size_t index : record_.leaves) commit(record_.at(index));
+}
+
+void Tape::run_backward(std::size_t root_index) {
+    for (std::size_t i = root_index + 1; i-- > 0;) {
+        const Node& node = record_.at(i);
+        if (node.has_grad && node.backward) node.backward();
+    }
+}
+
+Real Var::item() const {
+    require(size() == 1, "Var::item: shape ", shape(), " has ", size(), " elements, not one");
+    return value().data()[0];
+}
+
+Array& Var::grad() const {
+    const GradTarget target = grad_target();
+    if (target.beta == 0) std::fill(target.array.storage().begin(), target.array.storage().end(), Real{0});
+    return target.array;
+}
+
+Var::GradTarget Var::grad_target() const {
+    detail::Node& node = this->node();
+    require<std::logic_error>(node.needs_grad, "Var::grad: this value needs no gradient");
+    const Real beta = node.has_grad ? 1 : 0;
+    if (!node.has_grad) {
+        node.grad.resize(node.value->shape());
+        node.has_grad = true;
+    }
+    return {node.grad, beta};
+}
+
+void Var::check_version() const {
+    detail::Node& node = *node_;
+    const std::uint64_t version = node.parameter.version();
+    if (!node.version_known) {
+        node.version = version;
+        node.version_known = true;
+    }
+    require<std::logic_error>(!record_->in_backward || node.version == version,
+                              "backward: the values of a parameter of shape ", node.value->shape(),
+                              " are needed but have changed since forward (version ", node.version, ", now ", version,
+                              "); step the optimizer after backward");
+}
+
+namespace detail {
+
+void release_tape_records() { pool.release(); }
+
+void fail_stale() {
+    fail<std::logic_error>("Var: used after its tape has ended (or never assigned); values live as long as their tape");
+}
+
+}  // namespace detail
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
