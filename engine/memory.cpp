@@ -21,6 +21,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kTiny = 16;  // a scalar is not aligned to 64: the C library would spend 190 bytes on it, not 32
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kSmall = std::size_t{64} << 10;     // below this a class may keep kSmallKept at most
 constexpr std::size_t kSmallKept = std::size_t{8} << 20;  // (a million scalars must not stay for ever)
@@ -28,8 +29,9 @@ constexpr std::size_t kClasses = 8 * 64;
 
 std::atomic<std::size_t> memory_cap{std::size_t{1} << 30};
 
-/// The class of a size: sizes up to 512 in steps of 64, then eight steps a doubling.
+/// The class of a size: tiny ones, sizes up to 512 in steps of 64, then eight steps a doubling.
 std::size_t class_of(std::size_t bytes) {
+    if (bytes <= kTiny) return 0;
     const std::size_t units = (bytes + kAlignment - 1) / kAlignment;
     if (units <= 8) return units;
     const auto shift = static_cast<std::size_t>(std::bit_width(units - 1)) - 4;  // leaves a number of 9..16 eighths
@@ -39,6 +41,7 @@ std::size_t class_of(std::size_t bytes) {
 
 /// The largest size of a class: what its blocks really hold.
 std::size_t size_of_class(std::size_t size_class) {
+    if (size_class == 0) return kTiny;
     if (size_class <= 8) return size_class * kAlignment;
     const std::size_t shift = (size_class - 9) / 8;
     return ((size_class - shift * 8) << shift) * kAlignment;
@@ -47,7 +50,8 @@ std::size_t size_of_class(std::size_t size_class) {
 void* system_allocate(std::size_t bytes) {
     const bool large = bytes >= kHugePage;
     const std::size_t alignment = large ? kHugePage : kAlignment;
-    void* block = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* block = bytes <= kTiny ? std::malloc(bytes)
+                                 : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (block == nullptr) throw std::bad_alloc();
 #ifdef __linux__
     if (large) madvise(block, bytes, MADV_HUGEPAGE);  // row gathers and updates miss the TLB otherwise
@@ -70,9 +74,10 @@ public:
             stats_.kept_bytes -= size;
             return block;
         }
+        void* block = system_allocate(size);
         ++stats_.system_allocations;
         stats_.system_bytes += size;
-        return system_allocate(size);
+        return block;
     }
 
     void release(void* block, std::size_t bytes) noexcept {

@@ -29,7 +29,8 @@ void set_memory_cap(std::size_t bytes);
 
 namespace detail {
 
-/// A block of at least `bytes`, aligned to 64 bytes (2 MiB and huge pages for large ones); nullptr for 0.
+/// A block of at least `bytes`, aligned to 64 bytes (16 for up to 16 bytes; 2 MiB and huge pages for large ones);
+/// nullptr for 0.
 /// Throws std::bad_alloc.
 void* allocate_block(std::size_t bytes);
 void free_block(void* block, std::size_t bytes) noexcept;

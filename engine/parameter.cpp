@@ -16,11 +16,11 @@ RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
 }
 
 void RowGradient::append(RowGradient&& other) {
-    if (other.size() == 0) return;
     if (size() == 0) {
-        *this = std::move(other);
+        *this = std::move(other);  // also an empty one: it knows its width
         return;
     }
+    if (other.size() == 0) return;
     require(other.width() == width(), "RowGradient: cannot append rows of ", other.width(), " values to rows of ",
             width());
     Array joined(Shape{size() + other.size(), width()});
@@ -46,12 +46,12 @@ void RowGradient::coalesce() {
     }
     const std::size_t d = width();
     Array sums(Shape{rows.size(), d});  // (n, D)
-    Real* sum = sums.data() - d;
+    Real* sum = sums.data();
     for (std::size_t i = 0; i < order.size(); ++i) {
         const Real* value = values_.data() + order[i] * d;
         const bool first = i == 0 || rows_[order[i]] != rows_[order[i - 1]];
         if (first) {
-            sum += d;
+            if (i > 0) sum += d;
             std::copy(value, value + d, sum);
         } else {
             for (std::size_t j = 0; j < d; ++j) sum[j] += value[j];
@@ -62,7 +62,18 @@ void RowGradient::coalesce() {
     coalesced_ = true;
 }
 
+void RowGradient::check_fits(const Shape& table) const {
+    require(table.size() == 2 && (size() == 0 || values_.shape() == Shape{size(), table[1]}),
+            "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
+    const auto v = static_cast<std::int64_t>(table[0]);
+    for (std::int64_t row : rows_) {
+        require<std::out_of_range>(row >= 0 && row < v, "Parameter: a gradient for row ", row,
+                                   " does not fit a parameter of shape ", table);
+    }
+}
+
 void RowGradient::add_to(Array& dense) const {
+    check_fits(dense.shape());
     const std::size_t d = width();
     const Real* value = values_.data();
     for (std::int64_t row : rows_) {
@@ -119,6 +130,8 @@ void Parameter::add_grad(Array gradient) const {
     require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
             " does not fit a parameter of shape ", shape());
     if (state().kind == GradientKind::dense) {
+        require(state_->dense.shape() == shape(), "Parameter: the gradient of a parameter of shape ", shape(),
+                " was replaced by one of shape ", state_->dense.shape());
         Real* sum = state_->dense.data();
         const Real* term = gradient.data();
         for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
@@ -131,14 +144,7 @@ void Parameter::add_grad(Array gradient) const {
 }
 
 void Parameter::add_grad(RowGradient gradient) const {
-    require(shape().size() == 2 && (gradient.size() == 0 || gradient.width() == shape()[1]),
-            "Parameter: a gradient by rows of ", gradient.width(), " values does not fit a parameter of shape ",
-            shape());
-    const auto v = static_cast<std::int64_t>(shape()[0]);
-    for (std::int64_t row : gradient.rows()) {
-        require<std::out_of_range>(row >= 0 && row < v, "Parameter: a gradient for row ", row,
-                                   " does not fit a parameter of shape ", shape());
-    }
+    gradient.check_fits(shape());
     if (state().kind == GradientKind::dense) return gradient.add_to(state_->dense);
     state_->rows.append(std::move(gradient));
     state_->kind = GradientKind::rows;
@@ -148,7 +154,8 @@ void Parameter::zero_grad(bool set_to_none) const {
     if (set_to_none || state().kind == GradientKind::none) return drop_gradient();
     if (state_->kind == GradientKind::dense)
         std::fill(state_->dense.storage().begin(), state_->dense.storage().end(), Real{0});
-    state_->rows = RowGradient();
+    else
+        state_->rows = RowGradient({}, Array(Shape{0, shape()[1]}));
 }
 
 void Parameter::drop_gradient() const {

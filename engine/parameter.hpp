@@ -31,8 +31,11 @@ public:
     void append(RowGradient&& other);
     /// Sorts the rows and sums those that come several times, in the order they came.
     void coalesce();
-    /// Adds every row into `dense`, (V, D).
+    /// Adds every row into `dense`, (V, D). Throws as check_fits does.
     void add_to(Array& dense) const;
+    /// Throws std::invalid_argument if the rows are not as wide as those of a table of this shape, std::out_of_range
+    /// if the table has no such row.
+    void check_fits(const Shape& table) const;
 
 private:
     std::vector<std::int64_t> rows_;

@@ -31,6 +31,11 @@ Rng::result_type Rng::operator()() {
     return result;
 }
 
+double Rng::uniform(double low, double high) {
+    const double draw = low + (high - low) * uniform();
+    return draw < high ? draw : std::nextafter(high, low);  // the sum may have been rounded up to high
+}
+
 double Rng::normal() {
     if (spare_normal_) return *std::exchange(spare_normal_, std::nullopt);
     const double radius = std::sqrt(-2 * std::log(1 - uniform()));  // 1 - u lies in (0, 1]: the logarithm is finite

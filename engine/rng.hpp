@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <utility>
 
@@ -29,16 +30,17 @@ public:
     /// Uniform in [0, 1), 53 random bits.
     double uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
     /// Uniform in [low, high).
-    double uniform(double low, double high) { return low + (high - low) * uniform(); }
+    double uniform(double low, double high);
     /// Standard normal (Box and Muller, 1958).
     double normal();
     /// Uniform in 0 .. n-1 without bias. Throws std::invalid_argument for n = 0.
     std::uint64_t below(std::uint64_t n);
 
-    /// A fair shuffle (Fisher and Yates), the same on every standard library.
-    template <class T>
-    void shuffle(std::span<T> items) {
-        for (std::size_t left = items.size(); left > 1; --left) std::swap(items[left - 1], items[below(left)]);
+    /// A fair shuffle of a vector, an array or a span (Fisher and Yates), the same on every standard library.
+    template <std::ranges::contiguous_range Items>
+    void shuffle(Items&& items) {
+        const std::span all(items);
+        for (std::size_t left = all.size(); left > 1; --left) std::swap(all[left - 1], all[below(left)]);
     }
 
     /// Another generator, far from this one: for a thread, a worker, a second purpose.

@@ -64,6 +64,10 @@ void shrink(Array& buffer) {
     if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
 }
 
+void make_room(Array& buffer, const Shape& shape) {
+    if (!same_shape(buffer.shape(), shape)) buffer.resize(shape);
+}
+
 /// Makes a node ready for its next use.
 void recycle(Node& node) {
     node.backward.reset();
@@ -137,13 +141,20 @@ private:
     std::size_t held_ = 0;
 };
 
+/// The author of an op may have put anything into a gradient; better refused before any parameter has changed.
+void check_gradient(const Node& leaf) {
+    require<std::logic_error>(!leaf.has_grad || same_shape(leaf.grad.shape(), leaf.value->shape()),
+                              "backward: an op left a gradient of shape ", leaf.grad.shape(),
+                              " for a parameter of shape ", leaf.value->shape());
+}
+
 /// Hands a leaf's gradient over to its parameter.
 void commit(Node& leaf) {
     if (!leaf.parameter.requires_grad()) return;             // frozen since forward
     for (std::size_t i = leaf.row_grads.size(); i-- > 0;) {  // backward met them last lookup first
         leaf.parameter.add_grad(std::move(leaf.row_grads[i]));
     }
-    if (leaf.has_grad) leaf.parameter.add_grad(std::move(leaf.grad));
+    if (leaf.has_grad) leaf.parameter.add_grad(std::exchange(leaf.grad, Array(Shape{0})));
     leaf.row_grads.clear();
     leaf.has_grad = false;
 }
@@ -215,7 +226,7 @@ Var Tape::result(const Shape& shape, std::span<const Var> inputs) {
         needs_grad |= input.node_->needs_grad;
     }
     const Var result = add_node(needs_grad && recording());
-    result.node_->own_value.resize(shape);
+    make_room(result.node_->own_value, shape);
     return result;
 }
 
@@ -237,6 +248,7 @@ void Tape::backward(Var root, const Array& gradient) {
     backward_done_ = true;
     std::copy(gradient.storage().begin(), gradient.storage().end(), root.grad().storage().begin());
     run_backward(root.node_->index);
+    for (std::size_t index : record_.leaves) check_gradient(record_.at(index));
     for (std::size_t index : record_.leaves) commit(record_.at(index));
 }
 
@@ -263,10 +275,18 @@ Var::GradTarget Var::grad_target() const {
     require<std::logic_error>(node.needs_grad, "Var::grad: this value needs no gradient");
     const Real beta = node.has_grad ? 1 : 0;
     if (!node.has_grad) {
-        node.grad.resize(node.value->shape());
+        make_room(node.grad, node.value->shape());
         node.has_grad = true;
     }
     return {node.grad, beta};
+}
+
+void Var::add_row_grad(RowGradient gradient) const {
+    detail::Node& node = this->node();
+    require<std::logic_error>(node.is_leaf && node.needs_grad,
+                              "Var::add_row_grad: only a leaf that needs a gradient takes one by rows");
+    gradient.check_fits(node.value->shape());  // here, where it is wrong: when parameters change it is too late
+    node.row_grads.push_back(std::move(gradient));
 }
 
 void Var::check_version() const {

@@ -37,13 +37,13 @@ public:
         void* place = buffer_;
         if constexpr (sizeof(F) > sizeof(buffer_) || alignof(F) > alignof(std::max_align_t)) {
             place = far_ = allocate_block(sizeof(F));
+            far_bytes_ = sizeof(F);
         }
         function_ = ::new (place) F(std::move(f));
         call_ = [](void* function) { (*static_cast<F*>(function))(); };
         if constexpr (!std::is_trivially_destructible_v<F>) {
             destroy_ = [](void* function) { static_cast<F*>(function)->~F(); };
         }
-        if (far_ != nullptr) far_bytes_ = sizeof(F);
     }
     void operator()() const { call_(function_); }
     explicit operator bool() const { return call_ != nullptr; }
@@ -90,10 +90,10 @@ public:
     Var() = default;
 
     const Array& value() const;
-    const Shape& shape() const { return value().shape(); }
+    const Shape& shape() const { return node().value->shape(); }
     std::size_t rank() const { return shape().size(); }
     std::size_t dim(std::size_t axis) const { return shape()[axis]; }
-    std::size_t size() const { return value().size(); }
+    std::size_t size() const { return node().value->size(); }
     /// The only element. Throws std::invalid_argument if there is not exactly one.
     Real item() const;
     /// Whether backward will bring a gradient here.
@@ -113,8 +113,9 @@ public:
         Real beta;
     };
     GradTarget grad_target() const;
-    /// Adds a gradient by rows to a leaf.
-    void add_row_grad(RowGradient gradient) const { node().row_grads.push_back(std::move(gradient)); }
+    /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
+    /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.
+    void add_row_grad(RowGradient gradient) const;
     /// Says how to go back: f reads this value's grad() and adds to those of the inputs that need one.
     template <class F>
     void on_backward(F f) const {

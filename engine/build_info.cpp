@@ -1,0 +1,43 @@
+// Compiler and machine, asked once they are known.
+#include <embergrad/engine/build_info.hpp>
+
+#include <embergrad/engine/blas.hpp>
+#include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/simd.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+std::string compiler_text() {
+#ifdef __clang__
+    return "clang " __clang_version__;
+#else
+    return "gcc " __VERSION__;
+#endif
+}
+
+std::string simd_text() {
+#ifdef EMBERGRAD_HAS_CLONES
+    if (__builtin_cpu_supports("avx512f")) return "avx512f";
+    if (__builtin_cpu_supports("avx2")) return "avx2";
+#endif
+    return "baseline";
+}
+
+}  // namespace
+
+BuildInfo build_info() {
+    return {.version = EMBERGRAD_VERSION,
+            .compiler = compiler_text(),
+            .precision = sizeof(Real) == 8 ? "double" : "float",
+            .blas = detail::blas_description(),
+            .simd = simd_text(),
+            .threads = num_threads()};
+}
+
+std::string to_string(const BuildInfo& info) {
+    return "embergrad " + info.version + "\ncompiler  " + info.compiler + "\nprecision " + info.precision +
+           "\nblas      " + info.blas + "\nsimd      " + info.simd + "\nthreads   " + std::to_string(info.threads);
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

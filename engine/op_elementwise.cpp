@@ -1,0 +1,221 @@
+// Elementwise operations: each names its value and its derivative, side by side.
+#include <cmath>
+#include <type_traits>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/ops.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+/// y = f(x), dx += df(g, x or y): `Reads` says which of the two the derivative needs, so that nothing else is asked
+/// for.
+enum class Reads { nothing, input, output };
+
+template <Reads reads, class F, class Derivative>
+Var unary(Var x, F f, Derivative df) {
+    const Var y = x.tape().result(x.shape(), {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    for (std::size_t i = 0, n = y.size(); i < n; ++i) to[i] = f(from[i]);
+
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            const Real* dy = y.grad().data();
+            const Real* read = reads == Reads::input ? x.value().data() : y.value().data();
+            Real* dx = x.grad().data();
+            for (std::size_t i = 0, n = y.size(); i < n; ++i) dx[i] += df(dy[i], read[i]);
+        });
+    }
+    return y;
+}
+
+/// How two shapes meet. Axes where an input has extent 1 get step 0.
+struct Broadcast {
+    Shape shape;             // of the result
+    Shape a_steps, b_steps;  // in elements, one for each axis of the result
+};
+
+Shape broadcast_steps(const Shape& from, const Shape& to) {
+    Shape steps(to.size(), 0);
+    std::size_t step = 1;
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        const std::size_t axis = from.size() - 1 - i;
+        if (from[axis] != 1) steps[to.size() - 1 - i] = step;
+        step *= from[axis];
+    }
+    return steps;
+}
+
+Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
+    Shape shape(std::max(a.size(), b.size()), 1);
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        const std::size_t extent_a = i < a.size() ? a[a.size() - 1 - i] : 1;
+        const std::size_t extent_b = i < b.size() ? b[b.size() - 1 - i] : 1;
+        require(extent_a == extent_b || extent_a == 1 || extent_b == 1, op, ": shapes ", a, " and ", b,
+                " do not broadcast");
+        shape[shape.size() - 1 - i] = extent_a == 1 ? extent_b : extent_a;
+    }
+    return shape;
+}
+
+Broadcast broadcast(const char* op, const Shape& a, const Shape& b) {
+    const Shape shape = broadcast_shape(op, a, b);
+    return {shape, broadcast_steps(a, shape), broadcast_steps(b, shape)};
+}
+
+/// Calls visit(out, a, b) with the offset of each element of the result and of what it is made from, in order.
+template <class Visit>
+void for_each_element(const Broadcast& plan, Visit visit) {
+    const std::size_t rank = plan.shape.size();
+    const std::size_t n = element_count(plan.shape);
+    const std::size_t inner = rank == 0 ? 1 : plan.shape[rank - 1];
+    const std::size_t a_step = rank == 0 ? 0 : plan.a_steps[rank - 1];
+    const std::size_t b_step = rank == 0 ? 0 : plan.b_steps[rank - 1];
+    Shape index(rank, 0);
+    std::size_t a = 0, b = 0;
+    for (std::size_t out = 0; out < n; out += inner) {
+        for (std::size_t i = 0; i < inner; ++i) visit(out + i, a + i * a_step, b + i * b_step);
+        for (std::size_t axis = rank - (rank > 0); axis-- > 0;) {  // the next row: an odometer over the outer axes
+            a += plan.a_steps[axis];
+            b += plan.b_steps[axis];
+            if (++index[axis] < plan.shape[axis]) break;
+            a -= plan.a_steps[axis] * plan.shape[axis];
+            b -= plan.b_steps[axis] * plan.shape[axis];
+            index[axis] = 0;
+        }
+    }
+}
+
+/// A derivative says by its parameters what it reads: (g), (g, other) or (g, self, other).
+template <class Derivative>
+constexpr bool reads_other = !std::is_invocable_v<Derivative, Real>;
+template <class Derivative>
+constexpr bool reads_self = std::is_invocable_v<Derivative, Real, Real, Real>;
+
+template <class Derivative>
+Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const Real* other, std::size_t j) {
+    if constexpr (reads_self<Derivative>) {
+        return df(g, self[i], other[j]);
+    } else if constexpr (reads_other<Derivative>) {
+        return df(g, other[j]);
+    } else {
+        return df(g);
+    }
+}
+
+/// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
+template <class Derivative>
+void add_gradient(Var out, Var self, Var other, Derivative df) {
+    const Real* g = out.grad().data();
+    const Real* self_value = reads_self<Derivative> ? self.value().data() : nullptr;
+    const Real* other_value = reads_other<Derivative> ? other.value().data() : nullptr;
+    Real* dself = self.grad().data();
+    if (same_shape(self.shape(), other.shape())) {
+        for (std::size_t i = 0, n = out.size(); i < n; ++i)
+            dself[i] += derivative_at(df, g[i], self_value, i, other_value, i);
+        return;
+    }
+    std::vector<double, Allocator<double>> sums(self.size(), 0.0);
+    for_each_element(broadcast("gradient", self.shape(), other.shape()),
+                     [&](std::size_t o, std::size_t i, std::size_t j) {
+                         sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
+                     });
+    for (std::size_t i = 0; i < sums.size(); ++i) dself[i] += static_cast<Real>(sums[i]);
+}
+
+template <class F, class DerivativeA, class DerivativeB>
+Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
+    const bool same = same_shape(a.shape(), b.shape());
+    const Var out = a.tape().result(same ? a.shape() : broadcast_shape(op, a.shape(), b.shape()), {a, b});
+    const Real* x = a.value().data();
+    const Real* y = b.value().data();
+    Real* to = out.mutable_value().data();
+    if (same) {
+        for (std::size_t i = 0, n = out.size(); i < n; ++i) to[i] = f(x[i], y[i]);
+    } else {
+        for_each_element(broadcast(op, a.shape(), b.shape()),
+                         [&](std::size_t o, std::size_t i, std::size_t j) { to[o] = f(x[i], y[j]); });
+    }
+    if (out.needs_grad()) {
+        out.on_backward([=] {
+            if (a.needs_grad()) add_gradient(out, a, b, da);
+            if (b.needs_grad()) add_gradient(out, b, a, db);
+        });
+    }
+    return out;
+}
+
+}  // namespace
+
+Var add(Var a, Var b) {
+    return binary(
+        "add", a, b, [](Real x, Real y) { return x + y; },  //
+        [](Real g) { return g; }, [](Real g) { return g; });
+}
+
+Var sub(Var a, Var b) {
+    return binary(
+        "sub", a, b, [](Real x, Real y) { return x - y; },  //
+        [](Real g) { return g; }, [](Real g) { return -g; });
+}
+
+Var mul(Var a, Var b) {
+    return binary(
+        "mul", a, b, [](Real x, Real y) { return x * y; },  //
+        [](Real g, Real y) { return g * y; }, [](Real g, Real x) { return g * x; });
+}
+
+Var div(Var a, Var b) {
+    return binary(
+        "div", a, b, [](Real x, Real y) { return x / y; },  //
+        [](Real g, Real y) { return g / y; }, [](Real g, Real y, Real x) { return -g * (x / y) / y; });
+}
+
+Var neg(Var x) {
+    return unary<Reads::nothing>(
+        x, [](Real v) { return -v; }, [](Real g, Real) { return -g; });
+}
+
+Var exp(Var x) {
+    return unary<Reads::output>(
+        x, [](Real v) { return std::exp(v); }, [](Real g, Real y) { return g * y; });
+}
+
+Var log(Var x) {
+    return unary<Reads::input>(
+        x, [](Real v) { return std::log(v); }, [](Real g, Real v) { return g / v; });
+}
+
+Var sqrt(Var x) {
+    return unary<Reads::output>(
+        x, [](Real v) { return std::sqrt(v); }, [](Real g, Real y) { return g / (2 * y); });
+}
+
+Var relu(Var x) {
+    // Both comparisons are false for NaN, which so passes forward and back.
+    return unary<Reads::output>(
+        x, [](Real v) { return v <= 0 ? Real{0} : v; }, [](Real g, Real y) { return y <= 0 ? Real{0} : g; });
+}
+
+Var tanh(Var x) {
+    return unary<Reads::output>(
+        x, [](Real v) { return std::tanh(v); }, [](Real g, Real y) { return g * (1 - y * y); });
+}
+
+Var sigmoid(Var x) {
+    return unary<Reads::output>(
+        x,
+        [](Real v) {
+            const Real e = std::exp(-std::abs(v));  // at most 1: no overflow on either side
+            return v >= 0 ? 1 / (1 + e) : e / (1 + e);
+        },
+        [](Real g, Real y) { return g * y * (1 - y); });
+}
+
+Var affine(Var x, Real factor, Real offset) {
+    return unary<Reads::nothing>(
+        x, [=](Real v) { return v * factor + offset; }, [=](Real g, Real) { return g * factor; });
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

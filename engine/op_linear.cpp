@@ -1,0 +1,109 @@
+// Matrix products: both are one gemm forward and up to two on the way back.
+#include <embergrad/engine/blas.hpp>
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/ops.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+using detail::gemm;
+using detail::N;
+using detail::T;
+
+/// What a leading shape amounts to: x is (rows, in).
+std::size_t rows_of(Var x) {
+    std::size_t rows = 1;
+    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) rows *= x.dim(axis);
+    return rows;
+}
+
+/// y = x weight^T (+ bias): `bias` is an empty Var where there is none.
+Var linear_with(Var x, Var weight, Var bias, bool has_bias) {
+    require(weight.rank() == 2, "linear: weight must be (out, in), not ", weight.shape());
+    const std::size_t out = weight.dim(0), in = weight.dim(1);
+    require(x.rank() >= 1 && x.dim(x.rank() - 1) == in, "linear: cannot apply a weight of shape ", weight.shape(),
+            " to an input of shape ", x.shape());
+    require(!has_bias || bias.shape() == Shape{out}, "linear: bias must be of shape ", Shape{out}, " for a weight of ",
+            weight.shape(), ", not ", has_bias ? bias.shape() : Shape{});
+
+    const std::size_t rows = rows_of(x);
+    Shape shape = x.shape();
+    shape.back() = out;
+    const Var y = has_bias ? x.tape().result(shape, {x, weight, bias}) : x.tape().result(shape, {x, weight});
+    Real* to = y.mutable_value().data();
+    if (has_bias) {
+        const Real* from = bias.value().data();
+        for (std::size_t row = 0; row < rows; ++row) std::copy(from, from + out, to + row * out);
+    }
+    gemm(N, T, rows, out, in, x.value().data(), weight.value().data(), has_bias ? 1 : 0, to);
+    return y;
+}
+
+void add_linear_gradients(Var y, Var x, Var weight) {
+    const std::size_t rows = rows_of(x), out = weight.dim(0), in = weight.dim(1);
+    const Real* dy = y.grad().data();
+    if (x.needs_grad()) {  // dx += dy weight
+        const auto [dx, beta] = x.grad_target();
+        gemm(N, N, rows, in, out, dy, weight.value().data(), beta, dx.data());
+    }
+    if (weight.needs_grad()) {  // dweight += dy^T x
+        const auto [dweight, beta] = weight.grad_target();
+        gemm(T, N, out, in, rows, dy, x.value().data(), beta, dweight.data());
+    }
+}
+
+/// dbias += the sum of dy's rows
+void add_bias_gradient(Var y, Var bias) {
+    const std::size_t rows = rows_of(y), out = bias.size();
+    std::vector<double, Allocator<double>> sums(out, 0.0);
+    const Real* dy = y.grad().data();
+    for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t j = 0; j < out; ++j) sums[j] += static_cast<double>(dy[row * out + j]);
+    }
+    Real* dbias = bias.grad().data();
+    for (std::size_t j = 0; j < out; ++j) dbias[j] += static_cast<Real>(sums[j]);
+}
+
+}  // namespace
+
+Var matmul(Var a, Var b) {
+    require(a.rank() == 2 && b.rank() == 2 && a.dim(1) == b.dim(0), "matmul: cannot multiply ", a.shape(), " by ",
+            b.shape());
+    const std::size_t m = a.dim(0), k = a.dim(1), n = b.dim(1);
+    const Var out = a.tape().result({m, n}, {a, b});
+    gemm(N, N, m, n, k, a.value().data(), b.value().data(), 0, out.mutable_value().data());
+
+    if (out.needs_grad()) {
+        out.on_backward([=] {
+            const Real* dout = out.grad().data();
+            if (a.needs_grad()) {  // da += dout b^T
+                const auto [da, beta] = a.grad_target();
+                gemm(N, T, m, k, n, dout, b.value().data(), beta, da.data());
+            }
+            if (b.needs_grad()) {  // db += a^T dout
+                const auto [db, beta] = b.grad_target();
+                gemm(T, N, k, n, m, a.value().data(), dout, beta, db.data());
+            }
+        });
+    }
+    return out;
+}
+
+Var linear(Var x, Var weight, Var bias) {
+    const Var y = linear_with(x, weight, bias, true);
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            add_linear_gradients(y, x, weight);
+            if (bias.needs_grad()) add_bias_gradient(y, bias);
+        });
+    }
+    return y;
+}
+
+Var linear(Var x, Var weight) {
+    const Var y = linear_with(x, weight, Var(), false);
+    if (y.needs_grad()) y.on_backward([=] { add_linear_gradients(y, x, weight); });
+    return y;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,283 @@
+// Reductions: many values to few, accumulated in double.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <embergrad/engine/axis.hpp>
+#include <embergrad/engine/ops.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+using detail::AlongAxis;
+using detail::reduced_shape;
+using detail::resolve_axis;
+
+double total(const Real* values, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]);
+    return sum;
+}
+
+/// sum(x) / divisor: 1 for a sum, n for a mean.
+Var divided_sum(Var x, double divisor) {
+    const Var y = x.tape().result(Shape{}, {x});
+    y.mutable_value().data()[0] = static_cast<Real>(total(x.value().data(), x.size()) / divisor);
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            const Real g = y.grad().data()[0] / static_cast<Real>(divisor);
+            Real* dx = x.grad().data();
+            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += g;
+        });
+    }
+    return y;
+}
+
+void add_over_axis(const Real* x, const AlongAxis& along, double divisor, Real* y) {
+    std::vector<double, Allocator<double>> sums(along.inner);
+    for (std::size_t block = 0; block < along.outer; ++block) {
+        std::fill(sums.begin(), sums.end(), 0.0);
+        for (std::size_t i = 0; i < along.n; ++i) {
+            for (std::size_t j = 0; j < along.inner; ++j) sums[j] += static_cast<double>(*x++);
+        }
+        for (double sum : sums) *y++ = static_cast<Real>(sum / divisor);
+    }
+}
+
+Var divided_sum(Var x, std::size_t axis, bool keepdim, double divisor) {
+    const AlongAxis along(x.shape(), axis);
+    const Var y = x.tape().result(reduced_shape(x.shape(), axis, keepdim), {x});
+    add_over_axis(x.value().data(), along, divisor, y.mutable_value().data());
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            const Real* dy = y.grad().data();
+            Real* dx = x.grad().data();
+            for (std::size_t block = 0; block < along.outer; ++block, dy += along.inner) {
+                for (std::size_t i = 0; i < along.n; ++i) {
+                    for (std::size_t j = 0; j < along.inner; ++j) *dx++ += dy[j] / static_cast<Real>(divisor);
+                }
+            }
+        });
+    }
+    return y;
+}
+
+/// The first largest entry of a lane; the first NaN, if there is one.
+std::size_t first_maximum(const Real* lane, std::size_t n, std::size_t step) {
+    std::size_t best = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        if (std::isnan(lane[i * step])) return i;
+        if (lane[i * step] > lane[best * step]) best = i;
+    }
+    return best;
+}
+
+IdArray argmax_over(Var x, std::size_t axis, bool keepdim) {
+    const AlongAxis along(x.shape(), axis);
+    require(along.n > 0, "argmax: there is no maximum over axis ", axis, " of shape ", x.shape());
+    IdArray best(reduced_shape(x.shape(), axis, keepdim));
+    const Real* values = x.value().data();
+    std::int64_t* to = best.data();
+    along.for_each_lane([&](std::size_t first, std::size_t lane) {
+        to[lane] = static_cast<std::int64_t>(first_maximum(values + first, along.n, along.inner));
+    });
+    return best;
+}
+
+/// log(sum(exp(x))) of a lane, split into the largest entry and the logarithm of the rest, so that nothing overflows.
+struct LogSumExp {
+    Real max;
+    double sum;  // of exp(x - max)
+
+    LogSumExp(const Real* lane, std::size_t n, std::size_t step) : max(lane[first_maximum(lane, n, step)]), sum(0) {
+        for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(lane[i * step] - max));
+    }
+};
+
+/// dst[j] = scale * the sum over `rows` rows of src, in blocks short enough for Real and then in double.
+void add_rows(const Real* src, std::size_t rows, std::size_t width, Real scale, Real* dst) {
+    constexpr std::size_t kColumns = 64, kBlock = 32;
+    for (std::size_t first = 0; first < width; first += kColumns) {
+        const std::size_t columns = std::min(kColumns, width - first);
+        std::array<double, kColumns> sums{};
+        for (std::size_t row = 0; row < rows; row += kBlock) {
+            std::array<Real, kColumns> block{};
+            for (std::size_t i = row; i < std::min(rows, row + kBlock); ++i) {
+                const Real* from = src + i * width + first;
+                for (std::size_t j = 0; j < columns; ++j) block[j] += from[j];
+            }
+            for (std::size_t j = 0; j < columns; ++j) sums[j] += static_cast<double>(block[j]);
+        }
+        for (std::size_t j = 0; j < columns; ++j) dst[first + j] = static_cast<Real>(sums[j]) * scale;
+    }
+}
+
+void check_lengths(Var x, const IdArray& lengths) {
+    require(x.rank() == 3, "masked_mean: x must be (B, L, D), not ", x.shape());
+    require(lengths.shape() == Shape{x.dim(0)}, "masked_mean: lengths must be of shape ", Shape{x.dim(0)}, " for x ",
+            x.shape(), ", not ", lengths.shape());
+    const auto longest = static_cast<std::int64_t>(x.dim(1));
+    for (std::size_t b = 0; b < lengths.size(); ++b) {
+        const std::int64_t length = lengths.data()[b];
+        require(length >= 0 && length <= longest, "masked_mean: length ", length, " at position ", b, " is outside 0..",
+                longest);
+    }
+}
+
+Real one_over(std::int64_t length) {
+    return length == 0 ? Real{0} : static_cast<Real>(1.0 / static_cast<double>(length));
+}
+
+}  // namespace
+
+Var sum(Var x) { return divided_sum(x, 1); }
+
+Var sum(Var x, std::int64_t axis, bool keepdim) {
+    return divided_sum(x, resolve_axis("sum", axis, x.shape()), keepdim, 1);
+}
+
+Var mean(Var x) { return divided_sum(x, static_cast<double>(x.size())); }
+
+Var mean(Var x, std::int64_t axis, bool keepdim) {
+    const std::size_t resolved = resolve_axis("mean", axis, x.shape());
+    return divided_sum(x, resolved, keepdim, static_cast<double>(x.dim(resolved)));
+}
+
+Var max(Var x) {
+    require(x.size() > 0, "max: there is no maximum of shape ", x.shape());
+    const Var y = x.tape().result(Shape{}, {x});
+    const Real largest = x.value().data()[first_maximum(x.value().data(), x.size(), 1)];
+    y.mutable_value().data()[0] = largest;
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            const Real* from = x.value().data();
+            const auto is_largest = [=](Real v) { return v == largest || (std::isnan(v) && std::isnan(largest)); };
+            const auto equals = std::count_if(from, from + x.size(), is_largest);
+            const Real g = y.grad().data()[0] / static_cast<Real>(equals);
+            Real* dx = x.grad().data();
+            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += is_largest(from[i]) ? g : 0;
+        });
+    }
+    return y;
+}
+
+Var max(Var x, std::int64_t axis, bool keepdim) {
+    const std::size_t resolved = resolve_axis("max", axis, x.shape());
+    const AlongAxis along(x.shape(), resolved);
+    require(along.n > 0, "max: there is no maximum over axis ", resolved, " of shape ", x.shape());
+    const IdArray best = argmax_over(x, resolved, keepdim);
+    const Var y = x.tape().result(best.shape(), {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    along.for_each_lane([&](std::size_t first, std::size_t lane) {
+        to[lane] = from[first + static_cast<std::size_t>(best.data()[lane]) * along.inner];
+    });
+    if (y.needs_grad()) {
+        y.on_backward([=] {
+            const Real* dy = y.grad().data();
+            Real* dx = x.grad().data();
+            along.for_each_lane([&](std::size_t first, std::size_t lane) {
+                dx[first + static_cast<std::size_t>(best.data()[lane]) * along.inner] += dy[lane];
+            });
+        });
+    }
+    return y;
+}
+
+IdArray argmax(Var x) {
+    require(x.size() > 0, "argmax: there is no maximum of shape ", x.shape());
+    return IdArray::scalar(static_cast<std::int64_t>(first_maximum(x.value().data(), x.size(), 1)));
+}
+
+IdArray argmax(Var x, std::int64_t axis, bool keepdim) {
+    return argmax_over(x, resolve_axis("argmax", axis, x.shape()), keepdim);
+}
+
+Var softmax(Var x, std::int64_t axis) {
+    const AlongAxis along(x.shape(), resolve_axis("softmax", axis, x.shape()));
+    const Var y = x.tape().result(x.shape(), {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    if (y.size() > 0) {
+        along.for_each_lane([&](std::size_t first, std::size_t) {
+            const LogSumExp lse(from + first, along.n, along.inner);
+            for (std::size_t i = 0; i < along.n; ++i) {
+                const std::size_t at = first + i * along.inner;
+                to[at] = std::exp(from[at] - lse.max) / static_cast<Real>(lse.sum);
+            }
+        });
+    }
+    if (y.needs_grad()) {
+        y.on_backward([=] {  // dx += y (dy - sum(dy y))
+            const Real* value = y.value().data();
+            const Real* dy = y.grad().data();
+            Real* dx = x.grad().data();
+            along.for_each_lane([&](std::size_t first, std::size_t) {
+                double dot = 0;
+                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
+                    dot += static_cast<double>(dy[at] * value[at]);
+                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
+                    dx[at] += value[at] * (dy[at] - static_cast<Real>(dot));
+            });
+        });
+    }
+    return y;
+}
+
+Var log_softmax(Var x, std::int64_t axis) {
+    const AlongAxis along(x.shape(), resolve_axis("log_softmax", axis, x.shape()));
+    const Var y = x.tape().result(x.shape(), {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    if (y.size() > 0) {
+        along.for_each_lane([&](std::size_t first, std::size_t) {
+            const LogSumExp lse(from + first, along.n, along.inner);
+            const auto log_sum = static_cast<Real>(std::log(lse.sum));
+            for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
+                to[at] = from[at] - lse.max - log_sum;
+        });
+    }
+    if (y.needs_grad()) {
+        y.on_backward([=] {  // dx += dy - exp(y) sum(dy)
+            const Real* value = y.value().data();
+            const Real* dy = y.grad().data();
+            Real* dx = x.grad().data();
+            along.for_each_lane([&](std::size_t first, std::size_t) {
+                double dy_sum = 0;
+                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
+                    dy_sum += static_cast<double>(dy[at]);
+                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
+                    dx[at] += dy[at] - std::exp(value[at]) * static_cast<Real>(dy_sum);
+            });
+        });
+    }
+    return y;
+}
+
+Var masked_mean(Var x, const IdArray& lengths) {
+    check_lengths(x, lengths);
+    const std::size_t b = x.dim(0), l = x.dim(1), d = x.dim(2);
+    const Var y = x.tape().result({b, d}, {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    for (std::size_t i = 0; i < b; ++i) {
+        const std::int64_t length = lengths.data()[i];
+        add_rows(from + i * l * d, static_cast<std::size_t>(length), d, one_over(length), to + i * d);
+    }
+    if (y.needs_grad()) {
+        y.on_backward([=] {  // dx[b, t] += dy[b] / lengths[b] for t < lengths[b]
+            const Real* dy = y.grad().data();
+            Real* dx = x.grad().data();
+            for (std::size_t i = 0; i < b; ++i) {
+                const std::int64_t length = lengths.data()[i];
+                for (std::size_t t = 0; t < static_cast<std::size_t>(length); ++t) {
+                    Real* row = dx + (i * l + t) * d;
+                    for (std::size_t j = 0; j < d; ++j) row[j] += dy[i * d + j] * one_over(length);
+                }
+            }
+        });
+    }
+    return y;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,149 @@
+// Every operation, with its shapes. Letters: B batch, L length, D width, V vocabulary, K classes; M, K, N in matmul.
+// Each op checks, makes room on the tape of its inputs, computes, and says how to go back; look in op_<family>.cpp.
+// Common errors: std::invalid_argument for shapes that do not fit, std::logic_error for inputs of an ended or another
+// tape. An axis may be negative: -1 is the last.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/tape.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+// ---- elementwise (op_elementwise.cpp) ------------------------------------------------------------------------------
+// Two inputs broadcast by numpy's rules; the gradient is summed back to each input's shape.
+
+Var add(Var a, Var b);
+Var sub(Var a, Var b);
+Var mul(Var a, Var b);
+Var div(Var a, Var b);
+Var neg(Var x);
+Var exp(Var x);
+/// Natural logarithm; -inf at 0, NaN below.
+Var log(Var x);
+Var sqrt(Var x);
+/// max(0, x); NaN stays NaN. The gradient passes where x > 0 (not at 0) or x is NaN.
+Var relu(Var x);
+Var tanh(Var x);
+/// 1 / (1 + exp(-x)), without overflow.
+Var sigmoid(Var x);
+/// x * factor + offset, for numbers that need no gradient.
+Var affine(Var x, Real factor, Real offset);
+
+inline Var operator+(Var a, Var b) { return add(a, b); }
+inline Var operator-(Var a, Var b) { return sub(a, b); }
+inline Var operator*(Var a, Var b) { return mul(a, b); }
+inline Var operator/(Var a, Var b) { return div(a, b); }
+inline Var operator-(Var x) { return neg(x); }
+inline Var operator+(Var x, Real offset) { return affine(x, 1, offset); }
+inline Var operator+(Real offset, Var x) { return affine(x, 1, offset); }
+inline Var operator-(Var x, Real offset) { return affine(x, 1, -offset); }
+inline Var operator-(Real offset, Var x) { return affine(x, -1, offset); }
+inline Var operator*(Var x, Real factor) { return affine(x, factor, 0); }
+inline Var operator*(Real factor, Var x) { return affine(x, factor, 0); }
+inline Var operator/(Var x, Real divisor) { return affine(x, 1 / divisor, 0); }
+
+// ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
+// Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated
+// in double. The sum of nothing is 0, its mean NaN, its max an error.
+
+Var sum(Var x);
+Var sum(Var x, std::int64_t axis, bool keepdim = false);
+Var mean(Var x);
+Var mean(Var x, std::int64_t axis, bool keepdim = false);
+/// The gradient is shared evenly among equal maxima. NaN if there is one.
+Var max(Var x);
+/// The gradient goes to the first maximum. NaN wins.
+Var max(Var x, std::int64_t axis, bool keepdim = false);
+/// The position of the first maximum in x flattened (a scalar), or along an axis. NaN counts as the largest.
+IdArray argmax(Var x);
+IdArray argmax(Var x, std::int64_t axis, bool keepdim = false);
+/// exp(x) / sum(exp(x)) along an axis, without overflow.
+Var softmax(Var x, std::int64_t axis = -1);
+Var log_softmax(Var x, std::int64_t axis = -1);
+/// The mean of the first lengths[b] rows of each sequence. x: (B, L, D), lengths: (B) in 0..L -> (B, D). A length of 0
+/// gives zeros and no gradient. Throws std::invalid_argument for other shapes and lengths, with the position.
+Var masked_mean(Var x, const IdArray& lengths);
+
+// ---- shape (op_shape.cpp) ------------------------------------------------------------------------------------------
+
+/// The same elements in another shape; one extent may be -1 and is found.
+Var reshape(Var x, const std::vector<std::int64_t>& shape);
+/// Joins the axes first..last into one. A scalar becomes (1).
+Var flatten(Var x, std::int64_t first = 0, std::int64_t last = -1);
+/// Two axes exchanged.
+Var transpose(Var x, std::int64_t axis_a = 0, std::int64_t axis_b = 1);
+/// begin <= i < end along an axis; negative bounds count from the end. Throws std::out_of_range outside the extent.
+Var slice(Var x, std::int64_t axis, std::int64_t begin, std::int64_t end);
+/// One behind the other along an axis; the other extents are equal.
+Var concat(std::span<const Var> parts, std::int64_t axis = 0);
+inline Var concat(std::initializer_list<Var> parts, std::int64_t axis = 0) {
+    return concat(std::span<const Var>(parts.begin(), parts.size()), axis);
+}
+/// The same values, through which no gradient passes.
+Var detach(Var x);
+
+// ---- products (op_linear.cpp) --------------------------------------------------------------------------------------
+
+/// a: (M, K), b: (K, N) -> (M, N)
+Var matmul(Var a, Var b);
+/// y = x weight^T + bias. x: (..., in), weight: (out, in), bias: (out) -> (..., out)
+Var linear(Var x, Var weight, Var bias);
+Var linear(Var x, Var weight);
+
+// ---- embedding (op_embedding.cpp) ----------------------------------------------------------------------------------
+
+struct EmbeddingOptions {
+    /// This row gets no gradient; negative counts from the end. Nothing else is special about it.
+    std::optional<std::int64_t> padding_idx = {};
+    /// Rows whose norm is larger are scaled to it before they are handed out: in the table on a training tape, in the
+    /// copy on an eval tape. The gradient ignores the scaling.
+    std::optional<double> max_norm = {};
+    /// p of that norm: 2 is Euclid's, infinity the largest |x|, 0 the count of non-zeros.
+    double norm_type = 2;
+    /// Divide the gradient of each row by how often the row occurs in this lookup.
+    bool scale_grad_by_freq = false;
+    /// Leave the gradient by rows (for SparseAdam and SGD) instead of as a table of zeros.
+    bool sparse = false;
+};
+
+/// Throws what `embedding` and a layer must refuse for a table of V rows: padding_idx outside -V..V-1, max_norm < 0 or
+/// NaN, scale_grad_by_freq together with sparse (std::invalid_argument).
+void check_embedding_options(const EmbeddingOptions& options, std::size_t v);
+
+/// Rows of a table. table: (V, D), ids: any shape S -> S + (D). Saves no table: it may change before backward.
+/// Throws std::out_of_range for an id outside 0..V-1, with its value and position, before anything is changed.
+Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const EmbeddingOptions& options = {});
+
+// ---- dropout (op_dropout.cpp) --------------------------------------------------------------------------------------
+
+/// On a training tape: each element is zero with probability p, else x / (1 - p); drawn from the tape's Rng. On an eval
+/// tape, or for p = 0: x itself. Throws std::invalid_argument unless 0 <= p <= 1.
+Var dropout(Var x, double p = 0.5);
+
+// ---- losses (op_loss.cpp) ------------------------------------------------------------------------------------------
+
+enum class Reduction { none, mean, sum };
+
+struct CrossEntropyOptions {
+    std::optional<Array> weight = {};  ///< (K): of each class
+    std::int64_t ignore_index = -100;  ///< rows with this target do not count
+    Reduction reduction = Reduction::mean;
+    double label_smoothing = 0;  ///< 0..1: how much of the target is spread evenly over all classes
+};
+
+/// -log softmax(logits)[target], in nats. logits: (B, K) and targets: (B) ids, or (K) and (). Reduction none gives (B)
+/// or (). The mean divides by the weights of the targets that count (of nothing: NaN, as PyTorch's).
+/// Throws std::out_of_range for a target that is neither a class nor ignore_index, with its position.
+Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions& options = {});
+/// Against class probabilities of the same shape as the logits; the mean divides by B. ignore_index must be negative.
+Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& options = {});
+Var cross_entropy(Var logits, const Array& probabilities, const CrossEntropyOptions& options = {});
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

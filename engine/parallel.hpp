@@ -1,0 +1,42 @@
+// Threads: one pool, fixed tiles. Which thread computes a tile is left open, what a tile is never is: results do not
+// depend on the number of threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+#include <embergrad/engine/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// How many threads large operations may use, the caller's included (default: as many as the machine has).
+/// Throws std::invalid_argument below 1, std::logic_error inside a tile. Waits while another thread computes.
+void set_num_threads(int threads);
+int num_threads();
+
+namespace detail {
+
+/// Calls run(context, i) for each i below `tiles`, in any order, on the pool if it is free, else here.
+/// The first exception is passed on once every tile that began has ended.
+void run_tiles(std::size_t tiles, void (*run)(void* context, std::size_t tile), void* context);
+
+/// Calls body(begin, end) for 0..count cut into pieces of `tile` (the last may be shorter).
+template <class Body>
+void parallel_for(std::size_t count, std::size_t tile, Body body) {
+    if (count == 0) return;
+    struct Context {
+        Body& body;
+        std::size_t count, tile;
+    } context{body, count, tile};
+    run_tiles((count + tile - 1) / tile,
+              [](void* raw, std::size_t i) {
+                  const Context& c = *static_cast<Context*>(raw);
+                  c.body(i * c.tile, std::min(c.count, (i + 1) * c.tile));
+              },
+              &context);
+}
+
+}  // namespace detail
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
