@@ -1,0 +1,60 @@
+// The table and its padding row.
+#include <embergrad/layers/embedding.hpp>
+
+#include <algorithm>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/layers/init.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+Parameter empty_table(std::int64_t v, std::int64_t d) {
+    require(v >= 0 && d >= 0, "Embedding: num_embeddings and embedding_dim must not be negative, but got ", v, " and ",
+            d);
+    const Shape shape{static_cast<std::size_t>(v), static_cast<std::size_t>(d)};
+    element_count(shape);  // refuses what does not fit in memory's address space
+    return Parameter(Array(shape));
+}
+
+Parameter checked_table(Array table, bool freeze) {
+    require(table.dimension() == 2, "Embedding::from_pretrained: the table must be (V, D), not ", table.shape());
+    return Parameter(std::move(table), !freeze);
+}
+
+}  // namespace
+
+Embedding::Embedding(Parameter weight, const EmbeddingOptions& options)
+    : weight_(std::move(weight)), options_(options) {
+    check_embedding_options(options, num_embeddings());
+    if (options_.padding_idx && *options_.padding_idx < 0) {
+        *options_.padding_idx += static_cast<std::int64_t>(num_embeddings());
+    }
+}
+
+Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, Rng& rng, const EmbeddingOptions& options)
+    : Embedding(empty_table(num_embeddings, embedding_dim), options) {
+    init_normal(rng);
+}
+
+Embedding Embedding::from_pretrained(Array table, bool freeze, const EmbeddingOptions& options) {
+    return Embedding(checked_table(std::move(table), freeze), options);
+}
+
+void Embedding::init_normal(Rng& rng, double mean, double std) const {
+    init::normal(weight_, rng, mean, std);
+    zero_padding_row();
+}
+
+void Embedding::init_uniform(Rng& rng, double low, double high) const {
+    init::uniform(weight_, rng, low, high);
+    zero_padding_row();
+}
+
+void Embedding::zero_padding_row() const {
+    if (!options_.padding_idx) return;
+    const std::size_t d = embedding_dim();
+    std::fill_n(weight_.mutable_value().data() + static_cast<std::size_t>(*options_.padding_idx) * d, d, Real{0});
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,33 @@
+// Weights, their draw, and one call to an op.
+#include <embergrad/layers/linear.hpp>
+
+#include <cmath>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/layers/init.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+Linear::Linear(std::int64_t in_features, std::int64_t out_features, Rng& rng, const LinearOptions& options) {
+    require(in_features >= 0 && out_features >= 0, "Linear: sizes must not be negative, but got ", in_features, " and ",
+            out_features);
+    const auto in = static_cast<std::size_t>(in_features), out = static_cast<std::size_t>(out_features);
+    const double bound = in > 0 ? 1 / std::sqrt(static_cast<double>(in)) : 0;
+    weight_ = Parameter(zeros(Shape{out, in}));
+    init::uniform(weight_, rng, -bound, bound);
+    if (!options.bias) return;
+    bias_ = Parameter(zeros(Shape{out}));
+    init::uniform(bias_, rng, -bound, bound);
+}
+
+Var Linear::operator()(Var x) const {
+    Tape& tape = x.tape();
+    return bias_.defined() ? linear(x, tape.leaf(weight_), tape.leaf(bias_)) : linear(x, tape.leaf(weight_));
+}
+
+void Linear::visit(const Visitor& visit) const {
+    visit("weight", weight_, Role::parameter);
+    if (bias_.defined()) visit("bias", bias_, Role::parameter);
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
