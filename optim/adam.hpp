@@ -1,0 +1,47 @@
+// Adam, for dense gradients.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <embergrad/optim/optimizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+struct AdamOptions {
+    double lr = 1e-3;                            ///< >= 0
+    std::array<double, 2> betas = {0.9, 0.999};  ///< each in [0, 1)
+    double eps = 1e-8;                           ///< >= 0
+    double weight_decay = 0;                     ///< >= 0; added to the gradient (L2)
+    bool amsgrad = false;                        ///< divide by the largest v so far
+    bool maximize = false;                       ///< climb instead of descend
+};
+
+/// Adam (Kingma and Ba 2015, algorithm 1), for a parameter p with gradient g at its t-th step:
+///   g <- g + weight_decay p;   m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
+///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+/// amsgrad (Reddi et al. 2018) puts the largest v so far in the place of v, before the correction, as PyTorch does.
+/// A gradient by rows is refused: SparseAdam is made for them.
+class Adam final : public Optimizer {
+public:
+    /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
+    explicit Adam(std::vector<Parameter> params, const AdamOptions& options = {});
+    explicit Adam(std::vector<ParamGroup> groups, const AdamOptions& options = {});
+
+private:
+    struct State {
+        std::int64_t step = 0;  // 0: no arrays yet
+        Array m{Shape{0}};
+        Array v{Shape{0}};
+        Array largest_v{Shape{0}};  // for amsgrad only
+    };
+
+    std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
+
+    std::vector<State> states_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,179 @@
+// Groups and their checks: every option, every parameter and every gradient is looked at before anything moves.
+#include <embergrad/optim/optimizer.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+
+#include <embergrad/engine/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+template <class T>
+struct Option {
+    std::string_view name;
+    std::string_view title;  // PyTorch's words in its messages
+    std::optional<T> ParamGroup::*member;
+    double least = 0;
+};
+
+/// The one list of options; merging and checking go through it.
+constexpr std::tuple kOptions{
+    Option<double>{"lr", "learning rate", &ParamGroup::lr},
+    Option<double>{"momentum", "momentum value", &ParamGroup::momentum},
+    Option<double>{"dampening", "dampening value", &ParamGroup::dampening, std::numeric_limits<double>::lowest()},
+    Option<bool>{"nesterov", "nesterov", &ParamGroup::nesterov},
+    Option<std::array<double, 2>>{"betas", "beta parameter", &ParamGroup::betas},
+    Option<double>{"eps", "epsilon value", &ParamGroup::eps},
+    Option<double>{"weight_decay", "weight_decay value", &ParamGroup::weight_decay},
+    Option<bool>{"amsgrad", "amsgrad", &ParamGroup::amsgrad},
+    Option<bool>{"maximize", "maximize", &ParamGroup::maximize},
+};
+
+template <class F>
+void for_each_option(F f) {
+    std::apply([&f](const auto&... option) { (f(option), ...); }, kOptions);
+}
+
+std::string value_problem(const Option<double>& option, double value) {
+    if (std::isfinite(value) && value >= option.least) return {};
+    return "Invalid " + std::string(option.title) + ": " + detail::number_text(value);
+}
+
+std::string value_problem(const Option<std::array<double, 2>>& option, const std::array<double, 2>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i] >= 0 && values[i] < 1) continue;
+        return "Invalid " + std::string(option.title) + " at index " + std::to_string(i) + ": " +
+               detail::number_text(values[i]);
+    }
+    return {};
+}
+
+std::string value_problem(const Option<bool>&, bool) { return {}; }
+
+bool steps(const Parameter& parameter) { return parameter.requires_grad() && parameter.has_gradient(); }
+
+/// Gradients may be replaced through mutable_grad(); the loops of update() rely on their shapes.
+std::string shape_problem(const Parameter& parameter) {
+    if (parameter.gradient_kind() == GradientKind::rows) {
+        parameter.row_grad().check_fits(parameter.shape());
+        return {};
+    }
+    const Shape& given = parameter.grad().shape();
+    return given == parameter.shape() ? std::string() : "a gradient of shape " + to_string(given);
+}
+
+}  // namespace
+
+void Optimizer::start(std::vector<ParamGroup> groups) {
+    const std::string problem = group_problem(defaults_, false);
+    require(problem.empty(), name_, ": ", problem);
+    const bool any = std::any_of(groups.begin(), groups.end(), [](const ParamGroup& g) { return !g.params.empty(); });
+    require(any, name_, ": optimizer got an empty parameter list");
+    for (ParamGroup& group : groups) add_param_group(std::move(group));
+}
+
+void Optimizer::step() {
+    check_unchanged();
+    check_gradients();
+    std::size_t index = 0;
+    for (const ParamGroup& group : groups_) {
+        for (const Parameter& parameter : group.params) {
+            if (steps(parameter)) update(index, parameter, group);
+            ++index;
+        }
+    }
+}
+
+void Optimizer::zero_grad(bool set_to_none) const {
+    for (const Parameter& parameter : parameters_) parameter.zero_grad(set_to_none);
+}
+
+void Optimizer::add_param_group(ParamGroup group) {
+    for_each_option([&](const auto& option) {
+        if (!(group.*option.member)) group.*option.member = defaults_.*option.member;
+    });
+    const std::string problem = group_problem(group, true);
+    require(problem.empty(), name_, ", group ", groups_.size(), ": ", problem);
+    check_added(group.params);
+
+    parameters_.reserve(parameters_.size() + group.params.size());  // the last that can fail, but for the next line
+    groups_.push_back(std::move(group));
+    const std::vector<Parameter>& added = groups_.back().params;
+    parameters_.insert(parameters_.end(), added.begin(), added.end());
+}
+
+/// The first thing wrong with a group whose unset options were filled in; empty if nothing is.
+std::string Optimizer::group_problem(const ParamGroup& group, bool lr_required) const {
+    std::string problem;
+    for_each_option([&](const auto& option) {
+        if (!problem.empty()) return;
+        const bool is_lr = option.name == "lr";
+        const bool known = is_lr || (defaults_.*option.member).has_value();
+        if ((group.*option.member).has_value()) {
+            problem = known ? value_problem(option, *(group.*option.member))
+                            : name_ + " has no option " + std::string(option.name);
+        } else if (known && (!is_lr || lr_required)) {
+            problem = "no value for the required option " + std::string(option.name);
+        }
+    });
+    return problem.empty() ? options_problem(group) : problem;
+}
+
+void Optimizer::check_added(const std::vector<Parameter>& added) const {
+    std::unordered_map<const void*, std::size_t> seen;  // parameter -> its position among all
+    for (std::size_t i = 0; i < parameters_.size(); ++i) seen.emplace(parameters_[i].id(), i);
+    for (std::size_t i = 0; i < added.size(); ++i) {
+        require(added[i].defined(), name_, ", group ", groups_.size(), ": parameter ", i, " is an empty handle");
+        const auto [first, is_new] = seen.emplace(added[i].id(), parameters_.size() + i);
+        if (!is_new) {
+            fail<std::invalid_argument>(name_, ", group ", groups_.size(), ": parameter ", i, " of shape ",
+                                        added[i].shape(), " is also ", place_text(first->second));
+        }
+    }
+}
+
+/// "parameter 2 of group 0"; positions behind the last group are those of the group being added.
+std::string Optimizer::place_text(std::size_t index) const {
+    std::size_t group = 0;
+    for (; group < groups_.size() && index >= groups_[group].params.size(); ++group) {
+        index -= groups_[group].params.size();
+    }
+    return "parameter " + std::to_string(index) + " of group " + std::to_string(group);
+}
+
+/// Users may write to param_groups(): options are checked again, and the parameters must be those of the states.
+void Optimizer::check_unchanged() const {
+    auto expected = parameters_.begin();
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+        const std::string problem = group_problem(groups_[g], true);
+        if (!problem.empty()) fail<std::invalid_argument>(name_, ", group ", g, ": ", problem);
+        const std::vector<Parameter>& params = groups_[g].params;
+        const auto left = static_cast<std::size_t>(parameters_.end() - expected);
+        const bool same = params.size() <= left && std::equal(params.begin(), params.end(), expected);
+        require<std::logic_error>(same, name_, ", group ", g, ": its params were changed; use add_param_group");
+        expected += static_cast<std::ptrdiff_t>(params.size());
+    }
+    require<std::logic_error>(expected == parameters_.end(), name_, ": the params of the last group were changed; use ",
+                              "add_param_group");
+}
+
+void Optimizer::check_gradients() const {
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+        for (std::size_t i = 0; i < groups_[g].params.size(); ++i) {
+            const Parameter& parameter = groups_[g].params[i];
+            if (!steps(parameter)) continue;
+            std::string problem = gradient_problem(parameter, groups_[g]);
+            if (problem.empty()) problem = shape_problem(parameter);
+            if (problem.empty()) continue;
+            fail<std::logic_error>(name_, ", group ", g, ": parameter ", i, " of shape ", parameter.shape(), " has ",
+                                   problem);
+        }
+    }
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,50 @@
+// Stochastic gradient descent, with momentum and Nesterov's look ahead.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <embergrad/optim/optimizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+struct SGDOptions {
+    std::optional<double> lr = {};  ///< required, here or in every group; >= 0
+    double momentum = 0;            ///< >= 0
+    double dampening = 0;           ///< how much of the gradient the momentum leaves out
+    double weight_decay = 0;        ///< >= 0; must be 0 for gradients by rows
+    bool nesterov = false;          ///< needs momentum and no dampening
+    bool maximize = false;          ///< climb instead of descend
+};
+
+/// With lr, momentum mu, dampening tau and weight decay lambda, for a parameter p with gradient g (Sutskever et al.
+/// 2013, in PyTorch's form, where lr is outside of b):
+///   g <- g + lambda p;   b <- mu b + (1 - tau) g, at the first step b <- g;   p <- p - lr (nesterov ? g + mu b : b)
+/// A gradient by rows gives the numbers of the dense one, bit for bit. Without momentum it touches its own rows only;
+/// with momentum every row that ever had a gradient keeps moving, and the buffer b is as large as the parameter.
+class SGD final : public Optimizer {
+public:
+    /// Throws std::invalid_argument on options out of range, a missing lr, no parameters, or one given twice.
+    explicit SGD(std::vector<Parameter> params, const SGDOptions& options = {});
+    explicit SGD(std::vector<ParamGroup> groups, const SGDOptions& options = {});
+
+private:
+    struct State {
+        bool started = false;
+        Array momentum{Shape{0}};
+        bool all_rows = false;              // had a dense gradient: every row moves
+        std::vector<std::int64_t> touched;  // else the rows that ever had a gradient, ascending
+    };
+
+    std::string options_problem(const ParamGroup& group) const override;
+    std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
+    void touch_rows(State& state, const std::vector<std::int64_t>& rows);
+
+    std::vector<State> states_;
+    std::vector<std::int64_t> merged_;  // scratch
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

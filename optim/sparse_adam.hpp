@@ -1,0 +1,46 @@
+// Adam for gradients by rows: a step costs what the batch touches, whatever the size of the table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <embergrad/optim/optimizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+struct SparseAdamOptions {
+    double lr = 1e-3;                            ///< > 0
+    std::array<double, 2> betas = {0.9, 0.999};  ///< each in [0, 1)
+    double eps = 1e-8;                           ///< > 0
+    bool maximize = false;                       ///< climb instead of descend
+};
+
+/// Lazy Adam, as PyTorch's SparseAdam. At the t-th step of a table, for each row r of the gradient g and no other:
+///   m[r] <- beta1 m[r] + (1 - beta1) g[r];   v[r] <- beta2 v[r] + (1 - beta2) g[r]^2
+///   p[r] <- p[r] - lr sqrt(1 - beta2^t) / (1 - beta1^t) * m[r] / (sqrt(v[r]) + eps)
+/// It is not Adam with fewer rows: the moments of other rows do not decay, t counts the table's steps and not the
+/// row's (a row first touched at step 10 moves by 0.484 lr), and eps weighs 1 / sqrt(1 - beta2^t) times as much.
+/// Its two moments are as large as the table. A dense gradient is refused.
+class SparseAdam final : public Optimizer {
+public:
+    /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
+    explicit SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& options = {});
+    explicit SparseAdam(std::vector<ParamGroup> groups, const SparseAdamOptions& options = {});
+
+private:
+    struct State {
+        std::int64_t step = 0;  // 0: no arrays yet
+        Array m{Shape{0}};
+        Array v{Shape{0}};
+    };
+
+    std::string options_problem(const ParamGroup& group) const override;
+    std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
+
+    std::vector<State> states_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
