@@ -1,0 +1,45 @@
+// A text file line by line, with errors that say where.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <embergrad/engine/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// The lines of a file. Not copied: lines are views into it.
+class LineReader {
+public:
+    /// Reads the whole file. Throws std::runtime_error with the path and the reason.
+    explicit LineReader(const std::filesystem::path& path);
+    LineReader(const LineReader&) = delete;
+    LineReader& operator=(const LineReader&) = delete;
+
+    /// The next line without its \n; nothing at the end of the file. A last line may lack the \n.
+    std::optional<std::string_view> next();
+    /// Whether the line last read had its \n.
+    bool complete() const { return complete_; }
+
+    /// Throws std::runtime_error "path:line: pieces" of the line last read; the first is 1.
+    template <class... Pieces>
+    [[noreturn]] void fail(const Pieces&... pieces) const {
+        embergrad::fail<std::runtime_error>(path_, ":", number_, ": ", pieces...);
+    }
+
+private:
+    std::string path_;
+    std::string text_;
+    std::size_t position_ = 0;
+    std::size_t number_ = 0;
+    bool complete_ = true;
+};
+
+/// Text in quotes for a message: cut where it is long, bytes that are no printable ASCII or UTF-8 as
+/// \x1b.
+std::string in_quotes(std::string_view text);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,278 @@
+// Counting, ranking, looking up; and a file format that is checked line by line.
+#include <embergrad/text/vocabulary.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <utility>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/file.hpp>
+#include <embergrad/text/line_reader.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace detail {
+
+/// The slot that holds the token, or the free one where it would go.
+std::size_t TokenTable::slot_of(std::string_view token, std::size_t hash) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = hash & mask;
+    while (slots_[at].id >= 0) {
+        const Slot& slot = slots_[at];
+        if (slot.hash == hash && entries_[static_cast<std::size_t>(slot.id)].token == token) break;
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+std::int64_t TokenTable::find(std::string_view token) const {
+    if (slots_.empty()) return -1;
+    return slots_[slot_of(token, std::hash<std::string_view>()(token))].id;
+}
+
+std::int64_t TokenTable::find_or_add(std::string_view token) {
+    if (2 * entries_.size() >= slots_.size()) grow();
+    const std::size_t hash = std::hash<std::string_view>()(token);
+    Slot& slot = slots_[slot_of(token, hash)];
+    if (slot.id < 0) {
+        entries_.push_back({std::string(token), 0});
+        slot = {hash, static_cast<std::int64_t>(entries_.size()) - 1};
+    }
+    return slot.id;
+}
+
+void TokenTable::grow() {
+    const std::vector<Slot> old =
+        std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(64, 2 * slots_.size())));
+    const std::size_t mask = slots_.size() - 1;
+    for (const Slot& slot : old) {
+        if (slot.id < 0) continue;
+        std::size_t at = slot.hash & mask;
+        while (slots_[at].id >= 0) at = (at + 1) & mask;
+        slots_[at] = slot;
+    }
+}
+
+}  // namespace detail
+
+namespace {
+
+using detail::TokenTable;
+using Entry = TokenTable::Entry;
+
+constexpr std::string_view kFirstLine = "embergrad vocabulary 1";
+constexpr std::string_view kRoles[] = {"pad", "unk", "bos", "eos"};
+
+TokenTable count_words(std::span<const std::string> texts, const Tokenizer& tokenizer) {
+    TokenTable words;
+    TokenBuffer buffer;
+    for (const std::string& text : texts)
+        for (const std::string_view token : tokenizer.split(text, buffer))
+            ++words.entries()[static_cast<std::size_t>(words.find_or_add(token))].count;
+    return words;
+}
+
+}  // namespace
+
+Vocabulary::Vocabulary(const VocabularyOptions& options) : tokenizer_(options.tokenizer) {
+    const std::optional<std::string>* const tokens[] = {&options.pad_token, &options.unk_token, &options.bos_token,
+                                                        &options.eos_token};
+    for (std::size_t role = 0; role < kSpecials; ++role) {
+        const std::string token = tokens[role]->value_or("");
+        if (token.empty()) continue;
+        require(std::none_of(token.begin(), token.end(), is_space), "Vocabulary: the special token ", in_quotes(token),
+                " holds white space");
+        require(table_.find(token) < 0, "Vocabulary: two special tokens are spelled ", in_quotes(token));
+        special_ids_[role] = table_.find_or_add(token);
+    }
+    special_count_ = size();
+    require(options.min_freq >= 0, "Vocabulary: min_freq ", options.min_freq, " is negative");
+    require(!options.max_size || *options.max_size >= special_count_, "Vocabulary: max_size ",
+            options.max_size.value_or(0), " has no room for ", special_count_, " special tokens");
+}
+
+Vocabulary Vocabulary::build(std::span<const std::string> texts, const VocabularyOptions& options) {
+    Vocabulary vocabulary(options);
+    TokenTable& table = vocabulary.table_;
+    std::vector<Entry> words = std::move(count_words(texts, vocabulary.tokenizer_).entries());
+
+    std::erase_if(words, [&](const Entry& word) {
+        return word.count < options.min_freq || table.find(word.token) >= 0;  // reserved tokens are no words
+    });
+    std::stable_sort(words.begin(), words.end(), [](const Entry& a, const Entry& b) { return a.count > b.count; });
+    if (options.max_size) words.resize(std::min(words.size(), *options.max_size - vocabulary.special_count_));
+
+    for (const Entry& word : words)
+        table.entries()[static_cast<std::size_t>(table.find_or_add(word.token))].count = word.count;
+    return vocabulary;
+}
+
+std::int64_t Vocabulary::id_of_word(std::string_view token) const {
+    const std::int64_t id = table_.find(token);
+    if (id >= static_cast<std::int64_t>(special_count_)) return id;
+    if (!unknown_id())
+        fail<std::out_of_range>("Vocabulary::encode: ", in_quotes(token),
+                                id < 0 ? " is not in the vocabulary" : " is a reserved token",
+                                ", and there is no unknown token");
+    return *unknown_id();
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
+    TokenBuffer buffer;
+    return encode(tokenizer_.split(text, buffer));
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens) const {
+    std::vector<std::int64_t> ids(tokens.size());
+    std::transform(tokens.begin(), tokens.end(), ids.begin(),
+                   [&](std::string_view token) { return id_of_word(token); });
+    return ids;
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens) const {
+    std::vector<std::int64_t> ids(tokens.size());
+    std::transform(tokens.begin(), tokens.end(), ids.begin(),
+                   [&](std::string_view token) { return id_of_word(token); });
+    return ids;
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::initializer_list<std::string_view> tokens) const {
+    return encode(std::span<const std::string_view>(tokens.begin(), tokens.size()));
+}
+
+std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
+    std::string text;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const bool inside = ids[i] >= 0 && static_cast<std::size_t>(ids[i]) < size();
+        require<std::out_of_range>(inside, "Vocabulary::decode: id ", ids[i], " at position ", i,
+                                   " is outside a vocabulary of ", size(), " tokens");
+        if (i > 0) text += ' ';
+        text += entry(ids[i]).token;
+    }
+    return text;
+}
+
+std::string Vocabulary::decode_array(const IdArray& ids) const {
+    require(ids.dimension() <= 1, "Vocabulary::decode: needs one sequence of ids, got shape ", to_string(ids.shape()));
+    return decode(std::span(ids.data(), ids.size()));
+}
+
+const Entry& Vocabulary::entry(std::int64_t id) const {
+    require<std::out_of_range>(id >= 0 && static_cast<std::size_t>(id) < size(), "Vocabulary: id ", id,
+                               " is outside a vocabulary of ", size(), " tokens");
+    return table_.entries()[static_cast<std::size_t>(id)];
+}
+
+std::optional<std::int64_t> Vocabulary::id(std::string_view token) const {
+    const std::int64_t id = table_.find(token);
+    return id < 0 ? std::nullopt : std::optional(id);
+}
+
+const std::string& Vocabulary::token(std::int64_t id) const { return entry(id).token; }
+
+std::int64_t Vocabulary::count(std::int64_t id) const { return entry(id).count; }
+
+void Vocabulary::save(const std::filesystem::path& path) const {
+    const TokenizerOptions& options = tokenizer_.options();
+    std::string text(kFirstLine);
+    text += options.lowercase ? "\nlowercase 1" : "\nlowercase 0";
+    text += options.detach_punctuation ? "\ndetach_punctuation 1" : "\ndetach_punctuation 0";
+    text += "\nspecials";
+    for (std::size_t role = 0; role < kSpecials; ++role)
+        if (special_ids_[role]) text.append(" ").append(kRoles[role]);
+    text.append("\ntokens ").append(std::to_string(size())).append("\n");
+    for (const Entry& entry : table_.entries())
+        text.append(entry.token).append("\t").append(std::to_string(entry.count)).append("\n");
+    write_file_atomically(path, text);
+}
+
+namespace {
+
+/// A line that must be there, and whole.
+std::string_view next_line(LineReader& lines) {
+    const std::optional<std::string_view> line = lines.next();
+    if (!line || !lines.complete()) lines.fail("the file is cut short");
+    return *line;
+}
+
+/// A number as save() writes it: digits without a sign or leading zeros.
+std::int64_t parse_number(std::string_view text, const LineReader& lines) {
+    std::int64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const bool plain = text == "0" || (!text.empty() && text.front() >= '1' && text.front() <= '9');
+    if (error != std::errc() || stop != end || !plain) lines.fail(in_quotes(text), " is not a count");
+    return number;
+}
+
+/// What follows "name" on the next line.
+std::string_view next_field(LineReader& lines, std::string_view name) {
+    const std::string_view line = next_line(lines);
+    if (!line.starts_with(name)) lines.fail("expected \"", name, "...\", found ", in_quotes(line));
+    return line.substr(name.size());
+}
+
+bool next_flag(LineReader& lines, std::string_view name) {
+    const std::string_view field = next_field(lines, name);
+    if (field != "0" && field != "1") lines.fail(name, in_quotes(field), ": must be 0 or 1");
+    return field == "1";
+}
+
+/// Which special tokens there are, from "specials pad unk".
+std::array<bool, std::size(kRoles)> next_specials(LineReader& lines) {
+    const std::string_view field = next_field(lines, "specials");
+    std::string_view rest = field;
+    std::array<bool, std::size(kRoles)> there{};
+    for (std::size_t role = 0; role < there.size(); ++role) {
+        const std::string word = " " + std::string(kRoles[role]);
+        there[role] = rest.starts_with(word);
+        if (there[role]) rest.remove_prefix(word.size());
+    }
+    if (!rest.empty()) lines.fail("expected some of \" pad unk bos eos\" in this order, found ", in_quotes(field));
+    return there;
+}
+
+/// The next token and its count, after those the table holds; the first `specials` are special tokens.
+void next_entry(LineReader& lines, TokenTable& table, std::size_t specials) {
+    const std::string_view line = next_line(lines);
+    const std::size_t tab = line.find('\t');
+    if (tab == line.npos) lines.fail("no tab in ", in_quotes(line));
+    const std::string_view token = line.substr(0, tab);
+    if (token.empty()) lines.fail("an empty token");
+    if (std::any_of(token.begin(), token.end(), is_space)) lines.fail("white space in the token ", in_quotes(token));
+    if (table.find(token) >= 0) lines.fail("the token ", in_quotes(token), " is there twice");
+
+    const std::int64_t count = parse_number(line.substr(tab + 1), lines);
+    const std::size_t id = table.entries().size();
+    if (id < specials && count != 0) lines.fail("the special token ", in_quotes(token), " has a count of ", count);
+    if (id >= specials && count == 0) lines.fail("the word ", in_quotes(token), " has a count of 0");
+    if (id > specials && count > table.entries().back().count)
+        lines.fail("the count of ", in_quotes(token), " is above the one before it");
+    table.find_or_add(token);
+    table.entries().back().count = count;
+}
+
+}  // namespace
+
+Vocabulary Vocabulary::load(const std::filesystem::path& path) {
+    LineReader lines(path);
+    if (lines.next() != kFirstLine || !lines.complete())
+        lines.fail("not a vocabulary: its first line would be \"", kFirstLine, "\"");
+    Vocabulary vocabulary({.pad_token = {}, .unk_token = {}, .bos_token = {}, .eos_token = {}});
+    TokenizerOptions options;
+    options.lowercase = next_flag(lines, "lowercase ");
+    options.detach_punctuation = next_flag(lines, "detach_punctuation ");
+    vocabulary.tokenizer_ = Tokenizer(options);
+
+    const std::array<bool, kSpecials> there = next_specials(lines);
+    std::size_t& specials = vocabulary.special_count_;
+    for (std::size_t role = 0; role < kSpecials; ++role)
+        if (there[role]) vocabulary.special_ids_[role] = static_cast<std::int64_t>(specials++);
+    const auto size = static_cast<std::size_t>(parse_number(next_field(lines, "tokens "), lines));
+    if (size < specials) lines.fail(size, " tokens, of which ", specials, " special ones");
+    while (vocabulary.size() < size) next_entry(lines, vocabulary.table_, specials);  // no room is made on its word
+    if (lines.next()) lines.fail("more than ", size, " tokens");
+    return vocabulary;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,140 @@
+// Words to ids and back: special tokens first, then words by how often they were met.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/text/tokenizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// A special token that is nullopt or empty is not there, and takes no id.
+struct VocabularyOptions {
+    std::int64_t min_freq = 1;                 ///< words met less often are left out
+    std::optional<std::size_t> max_size = {};  ///< of the whole vocabulary, special tokens included
+    std::optional<std::string> pad_token = "<PAD>";
+    std::optional<std::string> unk_token = "<UNK>";
+    std::optional<std::string> bos_token = "<BOS>";
+    std::optional<std::string> eos_token = "<EOS>";
+    TokenizerOptions tokenizer = {};
+};
+
+namespace detail {
+
+/// Tokens numbered in order of arrival: a vector of entries, and a hash table of their numbers (as fastText has it).
+class TokenTable {
+public:
+    struct Entry {
+        std::string token;
+        std::int64_t count = 0;
+    };
+
+    /// The token's number, or -1.
+    std::int64_t find(std::string_view token) const;
+    /// The token's number; a new one (count 0) gets the next.
+    std::int64_t find_or_add(std::string_view token);
+    std::vector<Entry>& entries() { return entries_; }
+    const std::vector<Entry>& entries() const { return entries_; }
+
+private:
+    struct Slot {
+        std::size_t hash = 0;
+        std::int64_t id = -1;
+    };
+    std::size_t slot_of(std::string_view token, std::size_t hash) const;
+    void grow();
+
+    std::vector<Entry> entries_;
+    std::vector<Slot> slots_;  // a power of two of them, at most half in use; a token sits at its hash or shortly after
+};
+
+}  // namespace detail
+
+/// Tokens and their ids, 0 .. size() - 1: the special tokens (padding, unknown, beginning, end, as far as they are
+/// there), then words by count, the most frequent first, ties in order of first occurrence. min_freq and max_size
+/// commute. Ids depend on nothing but the texts and the options. A value: copies are independent. What is const may
+/// run in several threads.
+///
+/// Special tokens are reserved: one that is met in a text is no word. It is not counted, and encode() gives
+/// the unknown id for it, so that no user's text can smuggle in padding. Their ids are padding_id() and so on.
+class Vocabulary {
+public:
+    /// Special tokens only. Throws std::invalid_argument if two are spelled alike, if one holds ASCII white space,
+    /// if max_size has no room for them or min_freq is negative.
+    explicit Vocabulary(const VocabularyOptions& options = {});
+
+    /// The vocabulary of these texts; errors as above. (A single string is no list of texts and does not compile.)
+    static Vocabulary build(std::span<const std::string> texts, const VocabularyOptions& options = {});
+
+    /// The ids of a text, split as the texts of build() were; none for an empty text. An unknown word gets the unknown
+    /// id. Without an unknown token it is an error: std::out_of_range naming the word.
+    std::vector<std::int64_t> encode(std::string_view text) const;
+    /// The ids of tokens, taken as they are; errors as above.
+    std::vector<std::int64_t> encode(std::span<const std::string> tokens) const;
+    std::vector<std::int64_t> encode(std::span<const std::string_view> tokens) const;
+    std::vector<std::int64_t> encode(std::initializer_list<std::string_view> tokens) const;
+
+    /// The tokens of these ids with a space between them, special ones too. Throws std::out_of_range for an id outside
+    /// 0 .. size() - 1.
+    std::string decode(std::span<const std::int64_t> ids) const;
+    /// ids: (L) or (). (A template, so that a std::vector need not choose.)
+    template <std::same_as<IdArray> Ids>
+    std::string decode(const Ids& ids) const {
+        return decode_array(ids);
+    }
+
+    /// The token's id, special tokens included; nothing if it is not in the vocabulary.
+    std::optional<std::int64_t> id(std::string_view token) const;
+    /// Throws std::out_of_range for an id outside 0 .. size() - 1.
+    const std::string& token(std::int64_t id) const;
+    /// How often the texts of build() held the word; 0 for special tokens. Errors as token().
+    std::int64_t count(std::int64_t id) const;
+
+    std::size_t size() const { return table_.entries().size(); }
+    /// The ids below this are special tokens.
+    std::size_t special_count() const { return special_count_; }
+    std::optional<std::int64_t> padding_id() const { return special_ids_[0]; }
+    std::optional<std::int64_t> unknown_id() const { return special_ids_[1]; }
+    std::optional<std::int64_t> bos_id() const { return special_ids_[2]; }
+    std::optional<std::int64_t> eos_id() const { return special_ids_[3]; }
+    const Tokenizer& tokenizer() const { return tokenizer_; }
+
+    /// Writes a text file, whole or not at all (see write_file_atomically). Its lines, each ended by \n:
+    ///
+    ///     embergrad vocabulary 1
+    ///     lowercase 0                  or 1
+    ///     detach_punctuation 0         or 1
+    ///     specials pad unk bos eos     those that are there, in this order
+    ///     tokens 8715                  the number of lines that follow
+    ///     <PAD>\t0                     token, tab, count: by id, the special tokens first
+    ///
+    /// Tokens are written byte for byte (they hold no white space). Throws std::runtime_error with path and reason.
+    void save(const std::filesystem::path& path) const;
+    /// Reads what save() wrote and nothing else: the same tokens, ids, counts and tokenizer. Throws std::runtime_error
+    /// "path:line: what" for anything that is not as above: counts that rise, tokens that repeat, a file cut short.
+    static Vocabulary load(const std::filesystem::path& path);
+
+private:
+    static constexpr std::size_t kSpecials = 4;
+
+    const detail::TokenTable::Entry& entry(std::int64_t id) const;
+    std::int64_t id_of_word(std::string_view token) const;
+    std::string decode_array(const IdArray& ids) const;
+
+    Tokenizer tokenizer_;
+    detail::TokenTable table_;
+    std::size_t special_count_ = 0;
+    std::array<std::optional<std::int64_t>, kSpecials> special_ids_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
