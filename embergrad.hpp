@@ -2,6 +2,7 @@
 #pragma once
 
 #include <embergrad/engine/build_info.hpp>
+#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
@@ -19,5 +20,6 @@
 #include <embergrad/optim/sparse_adam.hpp>
 #include <embergrad/text/batch.hpp>
 #include <embergrad/text/labelled_text.hpp>
+#include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>

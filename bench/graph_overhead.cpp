@@ -11,7 +11,7 @@ constexpr int kPairs = 500;
 
 /// Forward and backward of 1000 scalar operations, all three values trainable; reports nanoseconds an operation.
 void graph_overhead(benchmark::State& state) {
-    const Parameter x(ones({1})), w(full({1}, Real{0.999})), b(full({1}, Real{0.001}));
+    const Parameter x(ones({1})), w(full({1}, static_cast<Real>(0.999))), b(full({1}, static_cast<Real>(0.001)));
     for (auto _ : state) {
         for (const Parameter& parameter : {x, w, b}) parameter.zero_grad();
         Tape tape;
@@ -27,7 +27,7 @@ void graph_overhead(benchmark::State& state) {
 
 /// The same forward pass on an eval tape, which records nothing.
 void graph_overhead_eval(benchmark::State& state) {
-    const Parameter x(ones({1})), w(full({1}, Real{0.999})), b(full({1}, Real{0.001}));
+    const Parameter x(ones({1})), w(full({1}, static_cast<Real>(0.999))), b(full({1}, static_cast<Real>(0.001)));
     for (auto _ : state) {
         Tape tape(Mode::eval);
         Var y = tape.leaf(x);

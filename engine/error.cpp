@@ -7,6 +7,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 std::string number_text(double value) {
+    if (value != value) return "nan";  // its sign says nothing
     std::array<char, 32> text{};
     const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
     return {text.data(), result.ptr};

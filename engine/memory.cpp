@@ -6,7 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdlib>
-#include <vector>
+#include <utility>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -67,12 +67,11 @@ public:
     void* allocate(std::size_t bytes) {
         const std::size_t size_class = class_of(bytes);
         const std::size_t size = size_of_class(size_class);
-        std::vector<void*>& blocks = free_[size_class];
-        if (!blocks.empty()) {
-            void* block = blocks.back();
-            blocks.pop_back();
+        FreeList& list = free_[size_class];
+        if (list.first != nullptr) {
             stats_.kept_bytes -= size;
-            return block;
+            --list.blocks;
+            return std::exchange(list.first, list.first->next);
         }
         void* block = system_allocate(size);
         ++stats_.system_allocations;
@@ -83,21 +82,18 @@ public:
     void release(void* block, std::size_t bytes) noexcept {
         const std::size_t size_class = class_of(bytes);
         const std::size_t size = size_of_class(size_class);
-        std::vector<void*>& blocks = free_[size_class];
-        const bool full = size < kSmall && blocks.size() * size >= kSmallKept;
+        FreeList& list = free_[size_class];
+        const bool full = size < kSmall && list.blocks * size >= kSmallKept;
         if (full || stats_.kept_bytes + size > memory_cap.load(std::memory_order_relaxed)) return std::free(block);
-        try {
-            blocks.push_back(block);
-            stats_.kept_bytes += size;
-        } catch (const std::bad_alloc&) {
-            std::free(block);
-        }
+        list.first = ::new (block) FreeBlock{list.first};
+        ++list.blocks;
+        stats_.kept_bytes += size;
     }
 
     void clear() {
-        for (std::vector<void*>& blocks : free_) {
-            for (void* block : blocks) std::free(block);
-            std::vector<void*>().swap(blocks);
+        for (FreeList& list : free_) {
+            while (list.first != nullptr) std::free(std::exchange(list.first, list.first->next));
+            list.blocks = 0;
         }
         stats_.kept_bytes = 0;
     }
@@ -105,7 +101,16 @@ public:
     const MemoryStats& stats() const { return stats_; }
 
 private:
-    std::array<std::vector<void*>, kClasses> free_;
+    /// A free block holds the address of the next: keeping blocks takes no memory and cannot fail.
+    struct FreeBlock {
+        FreeBlock* next;
+    };
+    struct FreeList {
+        FreeBlock* first = nullptr;
+        std::size_t blocks = 0;
+    };
+
+    std::array<FreeList, kClasses> free_;
     MemoryStats stats_;
 };
 

@@ -172,6 +172,11 @@ Var div(Var a, Var b) {
         [](Real g, Real y) { return g / y; }, [](Real g, Real y, Real x) { return -g * (x / y) / y; });
 }
 
+Var div(Var x, Real divisor) {
+    return unary<Reads::nothing>(
+        x, [=](Real v) { return v / divisor; }, [=](Real g, Real) { return g / divisor; });
+}
+
 Var neg(Var x) {
     return unary<Reads::nothing>(
         x, [](Real v) { return -v; }, [](Real g, Real) { return -g; });

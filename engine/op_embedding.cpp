@@ -169,7 +169,7 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     if (out.needs_grad()) {
         const std::int64_t padding = resolve_padding(options, v);
         out.on_backward(
-            [weight, out, ids, padding, sparse = options.sparse, by_frequency = options.scale_grad_by_freq] {
+            [weight, out, ids = ids, padding, sparse = options.sparse, by_frequency = options.scale_grad_by_freq] {
                 if (sparse)
                     add_row_gradient(weight, out, ids, padding);
                 else

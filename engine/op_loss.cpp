@@ -164,7 +164,7 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     store_losses(loss, losses, options.reduction, denominator);
 
     if (loss.needs_grad()) {
-        loss.on_backward([=] {
+        loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
             const Real* softmax = p.value().data();
             Real* dz = logits.grad().data();
@@ -206,7 +206,7 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     store_losses(loss, losses, options.reduction, static_cast<double>(b));
 
     if (loss.needs_grad()) {
-        loss.on_backward([=] {
+        loss.on_backward([=, options = options] {
             const Rows saved(logits, options);
             const Real* wanted = probabilities.value().data();
             Real* dz = logits.needs_grad() ? logits.grad().data() : nullptr;

@@ -165,7 +165,7 @@ Var max(Var x, std::int64_t axis, bool keepdim) {
     const std::size_t resolved = resolve_axis("max", axis, x.shape());
     const AlongAxis along(x.shape(), resolved);
     require(along.n > 0, "max: there is no maximum over axis ", resolved, " of shape ", x.shape());
-    const IdArray best = argmax_over(x, resolved, keepdim);
+    IdArray best = argmax_over(x, resolved, keepdim);
     const Var y = x.tape().result(best.shape(), {x});
     const Real* from = x.value().data();
     Real* to = y.mutable_value().data();
@@ -173,7 +173,7 @@ Var max(Var x, std::int64_t axis, bool keepdim) {
         to[lane] = from[first + static_cast<std::size_t>(best.data()[lane]) * along.inner];
     });
     if (y.needs_grad()) {
-        y.on_backward([=] {
+        y.on_backward([=, best = std::move(best)] {
             const Real* dy = y.grad().data();
             Real* dx = x.grad().data();
             along.for_each_lane([&](std::size_t first, std::size_t lane) {
@@ -265,7 +265,7 @@ Var masked_mean(Var x, const IdArray& lengths) {
         add_rows(from + i * l * d, static_cast<std::size_t>(length), d, one_over(length), to + i * d);
     }
     if (y.needs_grad()) {
-        y.on_backward([=] {  // dx[b, t] += dy[b] / lengths[b] for t < lengths[b]
+        y.on_backward([=, lengths = lengths] {  // dx[b, t] += dy[b] / lengths[b] for t < lengths[b]
             const Real* dy = y.grad().data();
             Real* dx = x.grad().data();
             for (std::size_t i = 0; i < b; ++i) {

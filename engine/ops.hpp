@@ -23,6 +23,8 @@ Var add(Var a, Var b);
 Var sub(Var a, Var b);
 Var mul(Var a, Var b);
 Var div(Var a, Var b);
+/// By a number that needs no gradient.
+Var div(Var x, Real divisor);
 Var neg(Var x);
 Var exp(Var x);
 /// Natural logarithm; -inf at 0, NaN below.
@@ -47,7 +49,7 @@ inline Var operator-(Var x, Real offset) { return affine(x, 1, -offset); }
 inline Var operator-(Real offset, Var x) { return affine(x, -1, offset); }
 inline Var operator*(Var x, Real factor) { return affine(x, factor, 0); }
 inline Var operator*(Real factor, Var x) { return affine(x, factor, 0); }
-inline Var operator/(Var x, Real divisor) { return affine(x, 1 / divisor, 0); }
+inline Var operator/(Var x, Real divisor) { return div(x, divisor); }
 
 // ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
 // Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated

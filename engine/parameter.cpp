@@ -15,18 +15,28 @@ RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
             " rows need values of shape (", rows_.size(), ", D), not ", values_.shape());
 }
 
-void RowGradient::append(RowGradient&& other) {
-    if (size() == 0) {
-        *this = std::move(other);  // also an empty one: it knows its width
-        return;
+void RowGradient::append(RowGradient&& other) { append(std::span(&other, 1)); }
+
+void RowGradient::append(std::span<RowGradient> others) {
+    std::size_t n = size(), d = width();
+    for (const RowGradient& other : others) {
+        if (other.size() == 0) continue;
+        if (n == 0) d = other.width();
+        require(other.width() == d, "RowGradient: cannot append rows of ", other.width(), " values to rows of ", d);
+        n += other.size();
     }
-    if (other.size() == 0) return;
-    require(other.width() == width(), "RowGradient: cannot append rows of ", other.width(), " values to rows of ",
-            width());
-    Array joined(Shape{size() + other.size(), width()});
-    const auto middle = std::copy(values_.storage().begin(), values_.storage().end(), joined.storage().begin());
-    std::copy(other.values_.storage().begin(), other.values_.storage().end(), middle);
-    rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
+    for (; size() == 0 && !others.empty(); others = others.subspan(1)) {  // no copy: mostly there is but one
+        if (others.front().size() > 0 || width() == 0) *this = std::move(others.front());
+    }
+    if (n == size()) return;
+
+    Array joined(Shape{n, d});
+    auto end = std::copy(values_.storage().begin(), values_.storage().end(), joined.storage().begin());
+    rows_.reserve(n);
+    for (const RowGradient& other : others) {
+        end = std::copy(other.values_.storage().begin(), other.values_.storage().end(), end);
+        rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
+    }
     values_ = std::move(joined);
     coalesced_ = false;
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
@@ -27,8 +28,10 @@ public:
     std::size_t width() const { return values_.shape()[1]; }
     bool coalesced() const { return coalesced_; }
 
-    /// Puts the rows of `other` behind these.
+    /// Puts the rows of `other`, or of all others in their order, behind these. Throws std::invalid_argument if they
+    /// are not as wide; nothing is changed then.
     void append(RowGradient&& other);
+    void append(std::span<RowGradient> others);
     /// Sorts the rows and sums those that come several times, in the order they came.
     void coalesce();
     /// Adds every row into `dense`, (V, D). Throws as check_fits does.

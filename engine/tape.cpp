@@ -150,9 +150,12 @@ void check_gradient(const Node& leaf) {
 
 /// Hands a leaf's gradient over to its parameter.
 void commit(Node& leaf) {
-    if (!leaf.parameter.requires_grad()) return;             // frozen since forward
-    for (std::size_t i = leaf.row_grads.size(); i-- > 0;) {  // backward met them last lookup first
-        leaf.parameter.add_grad(std::move(leaf.row_grads[i]));
+    if (!leaf.parameter.requires_grad()) return;  // frozen since forward
+    if (!leaf.row_grads.empty()) {
+        std::reverse(leaf.row_grads.begin(), leaf.row_grads.end());  // backward met them last lookup first
+        RowGradient all;
+        all.append(leaf.row_grads);
+        leaf.parameter.add_grad(std::move(all));
     }
     if (leaf.has_grad) leaf.parameter.add_grad(std::exchange(leaf.grad, Array(Shape{0})));
     leaf.row_grads.clear();

@@ -31,18 +31,19 @@ public:
     Closure& operator=(const Closure&) = delete;
     ~Closure() { reset(); }
 
-    template <class F>
-    void emplace(F f) {
+    template <class Function>
+    void emplace(Function&& function) {
+        using F = std::decay_t<Function>;
         reset();
         void* place = buffer_;
         if constexpr (sizeof(F) > sizeof(buffer_) || alignof(F) > alignof(std::max_align_t)) {
             place = far_ = allocate_block(sizeof(F));
             far_bytes_ = sizeof(F);
         }
-        function_ = ::new (place) F(std::move(f));
-        call_ = [](void* function) { (*static_cast<F*>(function))(); };
+        function_ = ::new (place) F(std::forward<Function>(function));
+        call_ = [](void* raw) { (*static_cast<F*>(raw))(); };
         if constexpr (!std::is_trivially_destructible_v<F>) {
-            destroy_ = [](void* function) { static_cast<F*>(function)->~F(); };
+            destroy_ = [](void* raw) { static_cast<F*>(raw)->~F(); };
         }
     }
     void operator()() const { call_(function_); }
@@ -116,10 +117,12 @@ public:
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.
     void add_row_grad(RowGradient gradient) const;
-    /// Says how to go back: f reads this value's grad() and adds to those of the inputs that need one.
+    /// Says how to go back: f reads this value's grad() and adds to those of the inputs that need one. It must not
+    /// point into the caller's data. A lambda keeps a copy of an array `const Array& x` by [x = x]; by [=] or [x] it
+    /// would copy it twice, because its member is const then and cannot be moved.
     template <class F>
-    void on_backward(F f) const {
-        node().backward.emplace(std::move(f));
+    void on_backward(F&& f) const {
+        node().backward.emplace(std::forward<F>(f));
     }
 
 private:

@@ -12,12 +12,12 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, Rng& rng, co
     require(in_features >= 0 && out_features >= 0, "Linear: sizes must not be negative, but got ", in_features, " and ",
             out_features);
     const auto in = static_cast<std::size_t>(in_features), out = static_cast<std::size_t>(out_features);
-    const double bound = in > 0 ? 1 / std::sqrt(static_cast<double>(in)) : 0;
     weight_ = Parameter(zeros(Shape{out, in}));
+    if (options.bias) bias_ = Parameter(zeros(Shape{out}));
+    if (in == 0) return;  // zeros
+    const double bound = 1 / std::sqrt(static_cast<double>(in));
     init::uniform(weight_, rng, -bound, bound);
-    if (!options.bias) return;
-    bias_ = Parameter(zeros(Shape{out}));
-    init::uniform(bias_, rng, -bound, bound);
+    if (bias_.defined()) init::uniform(bias_, rng, -bound, bound);
 }
 
 Var Linear::operator()(Var x) const {

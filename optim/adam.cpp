@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include <embergrad/engine/simd.hpp>
+
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
@@ -37,18 +39,31 @@ Factors factors(const ParamGroup& group, std::int64_t t) {
             .eps = static_cast<Real>(*group.eps)};
 }
 
-/// `largest` is read and written for amsgrad only, and may be nullptr without.
-template <bool amsgrad>
-void adam_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p, Real* __restrict m,
-               Real* __restrict v, Real* __restrict largest) {
+[[gnu::always_inline]] inline void update_moments(const Factors& f, Real g, Real p, Real& m, Real& v) {
+    Real gradient = f.sign * g;
+    if (f.weight_decay != 0) gradient += f.weight_decay * p;  // 0 times an infinite p would be NaN
+    m = f.beta1 * m + f.rest1 * gradient;
+    v = f.beta2 * v + f.rest2 * gradient * gradient;
+}
+
+[[gnu::always_inline]] inline Real movement(const Factors& f, Real m, Real v) {
+    return f.step_size * m / (f.correction * std::sqrt(v) + f.eps);
+}
+
+EMBERGRAD_SIMD void adam_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
+                              Real* __restrict m, Real* __restrict v) {
     for (std::size_t i = 0; i < n; ++i) {
-        Real gradient = f.sign * g[i];
-        if (f.weight_decay != 0) gradient += f.weight_decay * p[i];  // 0 times an infinite p would be NaN
-        m[i] = f.beta1 * m[i] + f.rest1 * gradient;
-        v[i] = f.beta2 * v[i] + f.rest2 * gradient * gradient;
-        Real spread = v[i];
-        if constexpr (amsgrad) spread = largest[i] = largest[i] > v[i] ? largest[i] : v[i];
-        p[i] -= f.step_size * m[i] / (f.correction * std::sqrt(spread) + f.eps);
+        update_moments(f, g[i], p[i], m[i], v[i]);
+        p[i] -= movement(f, m[i], v[i]);
+    }
+}
+
+EMBERGRAD_SIMD void amsgrad_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
+                                 Real* __restrict m, Real* __restrict v, Real* __restrict largest) {
+    for (std::size_t i = 0; i < n; ++i) {
+        update_moments(f, g[i], p[i], m[i], v[i]);
+        largest[i] = largest[i] > v[i] ? largest[i] : v[i];
+        p[i] -= movement(f, m[i], largest[i]);
     }
 }
 
@@ -76,9 +91,11 @@ void Adam::update(std::size_t index, const Parameter& parameter, const ParamGrou
     // amsgrad may be switched on later: the largest v is remembered from then on
     if (*group.amsgrad && state.largest_v.shape() != parameter.shape()) state.largest_v = zeros(parameter.shape());
     const Factors f = factors(group, ++state.step);
-    const auto pass = *group.amsgrad ? adam_pass<true> : adam_pass<false>;
-    pass(f, parameter.size(), parameter.grad().data(), parameter.mutable_value().data(), state.m.data(), state.v.data(),
-         state.largest_v.data());
+    const std::size_t n = parameter.size();
+    const Real* g = parameter.grad().data();
+    Real* p = parameter.mutable_value().data();
+    if (*group.amsgrad) return amsgrad_pass(f, n, g, p, state.m.data(), state.v.data(), state.largest_v.data());
+    adam_pass(f, n, g, p, state.m.data(), state.v.data());
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -36,15 +37,16 @@ Factors factors(const ParamGroup& group, bool first) {
 }
 
 // Not just sign g + weight_decay p: 0 times an infinite p would be NaN.
-Real slope(const Factors& f, Real g, Real p) {
+[[gnu::always_inline]] inline Real slope(const Factors& f, Real g, Real p) {
     return f.weight_decay != 0 ? f.sign * g + f.weight_decay * p : f.sign * g;
 }
 
-void plain_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p) {
+EMBERGRAD_SIMD void plain_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p) {
     for (std::size_t i = 0; i < n; ++i) p[i] -= f.lr * slope(f, g[i], p[i]);
 }
 
-void momentum_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p, Real* __restrict b) {
+EMBERGRAD_SIMD void momentum_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
+                                  Real* __restrict b) {
     for (std::size_t i = 0; i < n; ++i) {
         const Real gradient = slope(f, g[i], p[i]);
         b[i] = f.keep * b[i] + f.take * gradient;
@@ -53,7 +55,7 @@ void momentum_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __r
 }
 
 /// momentum_pass for a gradient of zeros.
-void coast_pass(Factors f, std::size_t n, Real* __restrict p, Real* __restrict b) {
+EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Real* __restrict b) {
     for (std::size_t i = 0; i < n; ++i) {
         b[i] = f.keep * b[i];
         p[i] -= f.lr * (f.nesterov ? f.momentum * b[i] : b[i]);

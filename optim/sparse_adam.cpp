@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -33,8 +34,8 @@ Factors factors(const ParamGroup& group, std::int64_t t) {
             .eps = static_cast<Real>(*group.eps)};
 }
 
-void row_pass(Factors f, std::size_t d, const Real* __restrict g, Real* __restrict p, Real* __restrict m,
-              Real* __restrict v) {
+EMBERGRAD_SIMD void row_pass(Factors f, std::size_t d, const Real* __restrict g, Real* __restrict p, Real* __restrict m,
+                             Real* __restrict v) {
     for (std::size_t j = 0; j < d; ++j) {
         const Real gradient = f.sign * g[j];
         m[j] = f.beta1 * m[j] + f.rest1 * gradient;

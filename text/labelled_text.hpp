@@ -13,9 +13,9 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 
 /// N texts, each with the number of its label.
 struct LabelledText {
-    std::vector<std::string> texts;        ///< N
-    std::vector<std::int64_t> labels;      ///< N, each in 0 .. label_names.size() - 1
-    std::vector<std::string> label_names;  ///< spelled as in the file
+    std::vector<std::string> texts = {};        ///< N
+    std::vector<std::int64_t> labels = {};      ///< N, each in 0 .. label_names.size() - 1
+    std::vector<std::string> label_names = {};  ///< spelled as in the file
 };
 
 /// Reads a file of `label<TAB>text` lines in UTF-8, ended by \n or \r\n. The label is what stands before the first tab,
