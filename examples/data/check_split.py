@@ -5,6 +5,7 @@ Near-duplicate: the words of two messages (lower case, letters and digits only) 
 more, or one message's words are contained in the other's, for messages of five different words or more.
 """
 import collections
+import itertools
 import pathlib
 import re
 import sys
@@ -31,8 +32,8 @@ def similarity(a, b):
 
 def closest(rows, others):
     """The most similar pair of a row and another one: (similarity, text, text)."""
-    pairs = ((similarity(a[2], b[2]), a[1], b[1]) for a in rows for b in others if a is not b)
-    return max(pairs)
+    pairs = itertools.combinations(rows, 2) if rows is others else itertools.product(rows, others)
+    return max((similarity(a[2], b[2]), a[1], b[1]) for a, b in pairs)
 
 
 def main():

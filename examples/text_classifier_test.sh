@@ -1,0 +1,168 @@
+#!/bin/bash
+# Runs text_classifier as a user does: text_classifier_test.sh PROGRAM DATA_FOLDER
+set -u
+program=$1
+data=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+failures=0
+
+check() {  # check NAME COMMAND...: the command must succeed
+    local name=$1
+    shift
+    if "$@"; then echo "ok      $name"; else
+        echo "FAILED  $name"
+        failures=$((failures + 1))
+    fi
+}
+run() {  # run OPTIONS...: output in $folder/out and $folder/err, exit code in $code
+    "$program" "$@" >"$folder/out" 2>"$folder/err"
+    code=$?
+}
+exits() { [[ $code == "$1" ]] || { echo "exit code $code"; cat "$folder/err"; return 1; }; }
+says() { grep -qF -- "$1" "$folder/out" "$folder/err"; }
+refused() {  # refused CODE MESSAGE: one line says what is wrong
+    exits "$1" && says "$2" && ! says 'terminate called'
+}
+accuracy() { sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/out"; }
+accuracy_within() { awk -v a="$(accuracy)" -v low="$1" -v high="$2" 'BEGIN { exit !(a != "" && low <= a && a <= high) }'; }
+plain() { ! LC_ALL=C grep -q $'[\x1b\r]' "$folder/out" "$folder/err"; }
+epoch_lines() { [[ $(grep -c '^epoch' "$folder/err") == "$1" ]]; }
+differs() { ! sed /throughput/d "$folder/out" | cmp -s "$folder/first"; }
+
+# A default run, not on a terminal.
+run --save "$folder/shop"
+check 'the default run succeeds' exits 0
+check "its test accuracy ($(accuracy) %) is within 80 and 97" accuracy_within 80 97
+check 'no escape bytes or carriage returns in a pipe' plain
+check 'a line an epoch' epoch_lines 20
+check 'precision and recall are shown' says 'precision   recall'
+check 'throughput is shown' says 'tokens/s of training'
+
+# Saved and loaded, it gives the same probabilities.
+grep -E '^[a-z]+	.{20,50}$' "$data/messages.test.tsv" | head -n 4 >"$folder/four.tsv"
+run --train "$data/messages.train.tsv" --test "$folder/four.tsv" --epochs 3 --max-length 30 --save "$folder/small"
+check 'training on a given file succeeds' exits 0
+grep '^  .*	' "$folder/out" | sed 's/^  //' >"$folder/before"
+cut -f 2- "$folder/four.tsv" | "$program" --load "$folder/small" >"$folder/after" 2>"$folder/err"
+check 'four texts were answered' test "$(wc -l <"$folder/before")" == 4
+check 'the same answers after saving and loading' cmp "$folder/before" "$folder/after"
+printf 'Where is my parcel?\n\n   \nthank you' | "$program" --load "$folder/small" >"$folder/out" 2>"$folder/err"
+check 'an empty line gives an empty line' test "$(grep -c '' "$folder/out")-$(grep -c '^$' "$folder/out")" == 4-2
+run --load "$folder/shop" --test "$data/messages.test.tsv"
+check 'a loaded classifier is tested' says 'test accuracy'
+
+# The same seed gives the same run, whatever the number of threads.
+run --epochs 3 --seed 5 --threads 1
+sed /throughput/d "$folder/out" >"$folder/first"
+run --epochs 3 --seed 5 --threads 2
+check 'the same seed gives the same run' cmp "$folder/first" <(sed /throughput/d "$folder/out")
+
+# Every option counts.
+for option in '--sparse' '--sparse --embedding-lr 0.001' '--embedding-lr 0.001' '--lr 0.01' '--whitespace' '--dim 16' \
+    '--hidden 16' '--dropout 0.1' '--init-std 1' '--min-freq 5' '--max-size 100' '--max-length 3' '--batch 100' \
+    '--validation 0.3' '--document'; do
+    read -ra words <<<"$option"
+    run --epochs 3 --seed 5 "${words[@]}"
+    check "$option works" exits 0
+    check "$option counts" differs
+done
+run --epochs 3 --seed 6
+check '--seed counts' differs
+run --epochs 2 --seed 5
+check '--epochs counts' differs
+
+# Damaged folders.
+damage() {  # damage NAME MESSAGE COMMAND...: the command is run in a copy of the saved folder
+    local name=$1 message=$2
+    shift 2
+    rm -rf "$folder/damaged" && cp -r "$folder/small" "$folder/damaged"
+    (cd "$folder/damaged" && "$@")
+    run --load "$folder/damaged" </dev/null
+    check "$name is refused" refused 1 "$message"
+    check "$name: one line" test "$(wc -l <"$folder/err")" == 1
+}
+damage 'a missing file' 'model.safetensors' rm model.safetensors
+damage 'a missing vocabulary' 'vocabulary.txt' rm vocabulary.txt
+damage 'a short file' 'model.safetensors' truncate -s 1000 model.safetensors
+damage 'a changed label' 'not saved together' sed -i '1s/^/x/' labels.txt
+damage 'a label that repeats' 'labels.txt:2: the label "account" is there twice' sed -i '2s/.*/account/' labels.txt
+damage 'a changed word' 'not saved together' sed -i 's/^parcel\t/letter2\t/' vocabulary.txt
+damage 'a vocabulary cut short' 'vocabulary.txt' sed -i 3,9d vocabulary.txt
+run --load "$folder/nowhere" </dev/null
+check 'a missing folder is refused' refused 1 'nowhere: no such folder'
+
+# Bad input.
+printf 'a\tone\nno tab here\n' >"$folder/bad.tsv"
+run --train "$folder/bad.tsv"
+check 'a bad line is refused with path and line' refused 1 "$folder/bad.tsv:2: "
+: >"$folder/empty.tsv"
+run --train "$folder/empty.tsv"
+check 'an empty file is refused' refused 1 "$folder/empty.tsv: there are no texts"
+run --train "$folder/nowhere.tsv"
+check 'a missing file is refused' refused 1 "$folder/nowhere.tsv"
+printf 'a\tone\na\ttwo\n' >"$folder/single.tsv"
+run --train "$folder/single.tsv"
+check 'a single class is refused' refused 1 'all texts have the label "a"'
+printf 'a\tone\nb\ttwo\n' >"$folder/two.tsv"
+run --train "$folder/two.tsv" --test "$folder/bad.tsv" --epochs 1
+check 'a bad test file is refused' refused 1 "$folder/bad.tsv:2: "
+printf 'c\tthree\n' >"$folder/unknown.tsv"
+run --train "$folder/two.tsv" --test "$folder/unknown.tsv"
+check 'a label unknown in training is refused' refused 1 "$folder/unknown.tsv:1: the label \"c\""
+run --train "$folder/two.tsv" --epochs 1
+check 'two texts are enough, a test file is not needed' exits 0
+printf 'a\t\nb\t\n' >"$folder/silent.tsv"
+run --train "$folder/silent.tsv" --test "$folder/silent.tsv" --epochs 1
+check 'empty texts are no problem' exits 0
+run --train "$folder/two.tsv" --test "$folder/empty.tsv" --epochs 1
+check 'an empty test file is refused' refused 1 "$folder/empty.tsv: there are no texts"
+run --train "$folder/two.tsv" --save "$folder/two.tsv"
+check 'saving into a file is refused' refused 1 "$folder/two.tsv: cannot make the folder"
+run --lr 100 --embedding-lr 100 --epochs 50 --dropout 0
+check 'training that goes astray ends in an orderly way' test "$code" -le 1
+
+# Bad options.
+run --epochs 0
+check 'epochs out of range' refused 2 '--epochs'
+run --dropout nan
+check 'a dropout that is no number' refused 2 '--dropout'
+run --seed 1.5
+check 'a seed that is no integer' refused 2 '--seed'
+run --nonsense
+check 'an unknown option' refused 2 '--nonsense'
+run --load "$folder/shop" --train "$folder/two.tsv"
+check 'load and train together' refused 2 '--load is for asking, --train for training'
+run --load "$folder/shop" --epochs 3
+check 'load and epochs together' refused 2 '--load is for asking, --epochs for training'
+run --save ''
+check 'an empty name' refused 2 '--save: the name is empty'
+run --test "$folder/two.tsv"
+check 'test alone' refused 2 '--test needs'
+run --help
+check 'help' exits 0
+
+# Ctrl-C.
+"$program" --epochs 1000000 --save "$folder/cut" >"$folder/out" 2>"$folder/err" &
+process=$!
+for ((i = 0; i < 300; ++i)); do
+    grep -q '^epoch' "$folder/err" && break
+    sleep 0.1
+done
+kill -INT $process
+wait $process
+code=$?
+check 'Ctrl-C ends the training' exits 130
+check 'it says so' says 'interrupted in epoch'
+check 'the test follows' says 'test accuracy'
+echo 'Where is my parcel?' | "$program" --load "$folder/cut" >"$folder/out" 2>"$folder/err"
+code=$?
+check 'what was learned is saved' exits 0
+check 'and answers' grep -q '^[a-z]*	0\.' "$folder/out"
+
+run --version
+check '--version says what this is' says 'embergrad 0.'
+check 'standard output that is full is an error' bash -c "! '$program' --epochs 1 >/dev/full 2>/dev/null"
+
+echo "$failures failed"
+[[ $failures == 0 ]]

@@ -1,0 +1,189 @@
+// One class holds what lives from step to step; Trainer::step is the heart.
+#include "text_classifier_training.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "interrupt.hpp"
+#include "number_text.hpp"
+#include "progress_bar.hpp"
+
+namespace examples {
+namespace {
+
+using namespace embergrad;
+using Clock = std::chrono::steady_clock;
+using Optimizers = std::vector<std::unique_ptr<Optimizer>>;
+
+/// Adam for everything; with --sparse, SparseAdam for the table, whose gradient then comes by rows.
+Optimizers make_optimizers(const TextClassifier& model, const Settings& settings) {
+    const double embedding_lr = settings.embedding_lr.value_or(settings.lr);
+    const ParamGroup table{.params = model.embedding().parameters(), .lr = embedding_lr};
+    const ParamGroup network{.params = model.classifier().parameters(), .lr = settings.lr};
+    Optimizers optimizers;
+    if (settings.sparse) {
+        optimizers.push_back(std::make_unique<SparseAdam>(std::vector{table}));
+        optimizers.push_back(std::make_unique<Adam>(std::vector{network}));
+    } else {
+        optimizers.push_back(std::make_unique<Adam>(std::vector{table, network}));
+    }
+    return optimizers;
+}
+
+/// Sums over the steps of an epoch so far.
+struct Running {
+    double loss = 0;
+    std::size_t correct = 0;
+    std::size_t texts = 0;
+
+    std::string text() const {
+        const auto count = static_cast<double>(texts);
+        return "loss " + fixed(loss / count, 3) + "  accuracy " +
+               right(percent(static_cast<double>(correct) / count), 7);
+    }
+};
+
+std::size_t count_equal(const IdArray& a, const IdArray& b) {
+    std::size_t equal = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) equal += a.data()[i] == b.data()[i] ? 1 : 0;
+    return equal;
+}
+
+/// The weights that did best on the validation texts: by accuracy, then by loss.
+class BestWeights {
+public:
+    bool offer(std::size_t epoch, const Evaluation& evaluation, const TextClassifier& model) {
+        const std::size_t correct = evaluation.counts.correct();
+        const bool better = weights_.empty() || correct > correct_ || (correct == correct_ && evaluation.loss < loss_);
+        if (!better) return false;
+        correct_ = correct;
+        loss_ = evaluation.loss;
+        epoch_ = epoch;
+        weights_ = model.state_dict();
+        return true;
+    }
+    std::size_t epoch() const { return epoch_; }
+    const StateDict& weights() const { return weights_; }
+
+private:
+    std::size_t correct_ = 0;
+    double loss_ = 0;
+    std::size_t epoch_ = 0;
+    StateDict weights_;
+};
+
+class Trainer {
+public:
+    Trainer(const TrainedClassifier& classifier, const EncodedTexts& training, const EncodedTexts& validation,
+            const Settings& settings, Rng& rng)
+        : classifier_(classifier),
+          training_(training),
+          validation_(validation),
+          settings_(settings),
+          rng_(rng),
+          optimizers_(make_optimizers(classifier.model, settings)),
+          bar_(settings.epochs * batches_in_order().size()) {}
+
+    TrainingSummary run() {
+        for (std::size_t epoch = 1; epoch <= settings_.epochs && !summary_.interrupted; ++epoch) {
+            const Running running = run_epoch(epoch);
+            if (running.texts > 0) finish_epoch(summary_.interrupted ? 0 : epoch, running);
+        }
+        if (validation_.size() > 0 && !best_.weights().empty()) {
+            classifier_.model.load_state_dict(best_.weights());
+            summary_.kept_epoch = best_.epoch();
+        }
+        return summary_;
+    }
+
+private:
+    Batches batches_in_order() const {
+        return Batches(training_.ids, training_.labels, padding_id(), {.batch_size = settings_.batch});
+    }
+    Batches shuffled_batches() const {
+        return Batches(training_.ids, training_.labels, padding_id(), {.batch_size = settings_.batch}, rng_);
+    }
+    std::int64_t padding_id() const { return classifier_.vocabulary.padding_id().value(); }
+
+    Running run_epoch(std::size_t epoch) {
+        Running running;
+        for (const Batch& batch : shuffled_batches()) {
+            summary_.interrupted = interrupt_.interrupted();
+            if (summary_.interrupted) break;
+            const Clock::time_point start = Clock::now();
+            step(batch, running);
+            summary_.seconds += std::chrono::duration<double>(Clock::now() - start).count();
+            if (!std::isfinite(running.loss))
+                throw std::runtime_error("the loss is no longer finite in epoch " + std::to_string(epoch) +
+                                         "; a smaller --lr may help");
+            ++steps_;
+            if (bar_.due()) bar_.draw(steps_, epoch_text(epoch) + running.text() + validation_text_);
+        }
+        return running;
+    }
+
+    void step(const Batch& batch, Running& running) {
+        Tape tape(Mode::train, rng_);
+        const Var logits = classifier_.model(tape, batch.tokens, batch.lengths);
+        const Var loss = cross_entropy(logits, batch.labels);
+        for (const auto& optimizer : optimizers_) optimizer->zero_grad();
+        tape.backward(loss);
+        for (const auto& optimizer : optimizers_) optimizer->step();
+
+        running.loss += static_cast<double>(loss.item()) * static_cast<double>(batch.labels.size());
+        running.correct += count_equal(argmax(logits, 1), batch.labels);
+        running.texts += batch.labels.size();
+        for (std::size_t i = 0; i < batch.lengths.size(); ++i)
+            summary_.tokens += static_cast<std::size_t>(batch.lengths.data()[i]);
+    }
+
+    /// Epoch 0 is one that was cut short.
+    void finish_epoch(std::size_t epoch, const Running& running) {
+        summary_.kept_epoch = epoch;
+        if (epoch > 0) summary_.epochs = epoch;
+        bool best = false;
+        if (validation_.size() > 0) {
+            const Evaluation evaluation =
+                evaluate(classifier_.model, validation_, classifier_.label_names.size(), padding_id());
+            best = best_.offer(epoch, evaluation, classifier_.model);
+            validation_text_ = "  validation " + right(percent(evaluation.counts.accuracy()), 7);
+        }
+        const std::string text = epoch_text(epoch) + running.text() + validation_text_;
+        if (bar_.visible())
+            bar_.draw(steps_, text);
+        else
+            std::cerr << text + (best ? "  best\n" : "\n");
+    }
+
+    std::string epoch_text(std::size_t epoch) const {
+        const std::string count = std::to_string(settings_.epochs);
+        return "epoch " + right(epoch == 0 ? "cut" : std::to_string(epoch), count.size()) + "/" + count + "  ";
+    }
+
+    const TrainedClassifier& classifier_;
+    const EncodedTexts& training_;
+    const EncodedTexts& validation_;
+    const Settings& settings_;
+    Rng& rng_;
+    Optimizers optimizers_;
+    InterruptGuard interrupt_;
+    ProgressBar bar_;
+    BestWeights best_;
+    TrainingSummary summary_;
+    std::size_t steps_ = 0;
+    std::string validation_text_;
+};
+
+}  // namespace
+
+TrainingSummary train(const TrainedClassifier& classifier, const EncodedTexts& training, const EncodedTexts& validation,
+                      const Settings& settings, Rng& rng) {
+    return Trainer(classifier, training, validation, settings, rng).run();
+}
+
+}  // namespace examples
