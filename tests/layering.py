@@ -1,0 +1,110 @@
+# Who includes whom: the floors of the house, as CONTRIBUTING.md draws them. Prints each include that breaks a rule.
+#   python3 tests/layering.py [root]
+import pathlib
+import re
+import sys
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+# folder -> what of embergrad its files may include: whole folders, or single headers
+MAY_INCLUDE = {
+    "engine": ["engine/"],
+    "layers": ["layers/", "engine/"],
+    "optim": ["optim/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "memory", "parameter", "simd")],
+    "text": ["text/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "rng")],
+    "io": ["io/", "engine/"],
+    "models": ["models/", "layers/", "text/", "optim/", "io/", "engine/"],
+}
+# libraries of others -> the only place that may include them
+THIRD_PARTY = {
+    "xtensor/": "engine/array.hpp",
+    "xtl/": "engine/array.hpp",
+    "cblas.h": "engine/blas.cpp",
+    "nlohmann/": "io/",
+}
+POSIX = {"fcntl.h", "malloc.h", "pthread.h", "sched.h", "unistd.h"}  # and sys/...
+EXPRESSIONS = re.compile(r"\b(xmath|xview|xoperation|xeval|xbuilder|xrandom|xsort)\.hpp")
+
+
+def is_system(header):
+    """The standard library has no dot and no slash in its names."""
+    return re.fullmatch(r"[a-z_0-9]+", header) or header in POSIX or header.startswith("sys/")
+
+
+def problem(path, bracket, header):
+    """What is wrong with an include in the file `path`; None if nothing is."""
+    folder = path.split("/")[0]
+    if bracket == '"':
+        return "is not spelled <embergrad/...>"
+    if EXPRESSIONS.search(header):
+        return "compiles xtensor expressions; write the loop"
+    if header.startswith("embergrad/"):
+        inner = header.removeprefix("embergrad/")
+        allowed = any(inner == rule or rule.endswith("/") and inner.startswith(rule) for rule in MAY_INCLUDE[folder])
+        return None if allowed else f"is not for {folder}/"
+    for library, place in THIRD_PARTY.items():
+        if header.startswith(library):
+            allowed = path.startswith(place) if place.endswith("/") else path == place
+            return None if allowed else f"belongs in {place} alone"
+    return None if is_system(header) else "is no part of the standard library"
+
+
+def problems(path, text):
+    for number, line in enumerate(text.splitlines(), 1):
+        include = INCLUDE.match(line)
+        found = include and problem(path, *include.groups())
+        if found:
+            yield f"{path}:{number}: {include.group(2)} {found}"
+
+
+def self_test():
+    """Each rule, broken once: a check that finds nothing must not look like a clean tree."""
+    broken = [
+        ("engine/tape.cpp", "#include <embergrad/layers/module.hpp>"),
+        ("engine/tape.cpp", "  #  include <embergrad/optim/sgd.hpp>  // far up"),
+        ("engine/ops.hpp", "#include <embergrad/embergrad.hpp>"),
+        ("engine/op_linear.cpp", "#include <cblas.h>"),
+        ("engine/blas.hpp", "#include <cblas.h>"),
+        ("engine/tape.hpp", "#include <xtensor/xarray.hpp>"),
+        ("engine/array.hpp", "#include <xtensor/xview.hpp>"),
+        ("engine/array.hpp", "#include <xtensor/core/xmath.hpp>"),
+        ("engine/tape.hpp", '#include "array.hpp"'),
+        ("engine/file.cpp", "#include <nlohmann/json.hpp>"),
+        ("engine/rng.cpp", "#include <boost/random.hpp>"),
+        ("layers/linear.cpp", "#include <embergrad/optim/sgd.hpp>"),
+        ("layers/linear.cpp", "#include <embergrad/text/batch.hpp>"),
+        ("layers/linear.cpp", "#include <embergrad/models/text_classifier.hpp>"),
+        ("optim/sgd.cpp", "#include <embergrad/engine/tape.hpp>"),
+        ("optim/sgd.cpp", "#include <embergrad/engine/ops.hpp>"),
+        ("optim/sgd.cpp", "#include <embergrad/layers/module.hpp>"),
+        ("text/batch.cpp", "#include <embergrad/engine/parameter.hpp>"),
+        ("text/batch.cpp", "#include <embergrad/io/safetensors.hpp>"),
+        ("io/safetensors.cpp", "#include <embergrad/layers/module.hpp>"),
+        ("io/safetensors.cpp", "#include <embergrad/engine_room.hpp>"),
+        ("models/text_classifier.cpp", "#include <embergrad/examples/quickstart.hpp>"),
+    ]
+    sound = [
+        ("engine/array.hpp", "#include <xtensor/xarray.hpp>"),
+        ("engine/blas.cpp", "#include <cblas.h>"),
+        ("engine/tape.cpp", "#include <algorithm>\n#include <sys/mman.h>\n#include <embergrad/engine/tape.hpp>"),
+        ("optim/sgd.cpp", "#include <embergrad/engine/parameter.hpp>"),
+        ("text/batch.cpp", "#include <embergrad/engine/rng.hpp>"),
+        ("io/safetensors.cpp", "#include <nlohmann/json.hpp>"),
+        ("models/text_classifier.cpp", "#include <embergrad/text/batch.hpp>\n// #include <embergrad/tests/x.hpp>"),
+    ]
+    for path, text in broken:
+        assert list(problems(path, text)), f"not found: {text} in {path}"
+    for path, text in sound:
+        assert not list(problems(path, text)), f"found without reason: {text} in {path}"
+
+
+def main():
+    self_test()
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
+    files = [file for folder in MAY_INCLUDE for file in sorted((root / folder).glob("**/*.[ch]pp"))]
+    found = [line for file in files for line in problems(file.relative_to(root).as_posix(), file.read_text("utf-8"))]
+    print("\n".join(found + [f"{len(files)} files, {len(found)} includes that break a rule"]))
+    return 1 if found or not files else 0
+
+
+sys.exit(main())

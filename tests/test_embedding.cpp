@@ -1,0 +1,221 @@
+// The Embedding layer: its table, its padding row, its options. What a lookup computes is tested with the op.
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <embergrad/layers/embedding.hpp>
+#include <embergrad/layers/init.hpp>
+
+#include "support.hpp"
+
+using namespace embergrad;
+using namespace embergrad::testing;
+
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+
+Array row(const Embedding& layer, std::size_t i) {
+    Array values(Shape{layer.embedding_dim()});
+    std::copy_n(layer.weight().value().data() + i * layer.embedding_dim(), layer.embedding_dim(), values.data());
+    return values;
+}
+
+}  // namespace
+
+TEST_CASE("embedding layer: a table from N(0, 1) whose padding row is zero") {
+    Rng rng(1);
+    const Embedding layer(2000, 5, rng, {.padding_idx = 3});
+    CHECK(layer.num_embeddings() == 2000);
+    CHECK(layer.embedding_dim() == 5);
+    CHECK(layer.padding_idx() == 3);
+    CHECK(layer.weight().requires_grad());
+    check_same(row(layer, 3), zeros({5}));
+    double sum = 0, squares = 0;
+    for (Real x : layer.weight().value()) {
+        sum += static_cast<double>(x);
+        squares += static_cast<double>(x * x);
+    }
+    CHECK(std::abs(sum / 10'000) < 0.05);
+    CHECK(std::abs(squares / 10'000 - 1) < 0.07);
+    REQUIRE(layer.named_parameters().size() == 1);
+    CHECK(layer.named_parameters()[0].first == "weight");
+    CHECK(layer.parameter_count() == 10'000);
+}
+
+TEST_CASE("embedding layer: looks up any shape of ids, of 32 or 64 bits") {
+    Rng rng(2);
+    const Embedding layer(10, 3, rng);
+    Tape tape(Mode::eval);
+    CHECK(layer(tape, {1, 2}).shape() == Shape{2, 3});
+    CHECK(layer(tape, {{1, 2}, {3, 4}}).shape() == Shape{2, 2, 3});
+    CHECK(layer(tape, IdArray::scalar(4)).shape() == Shape{3});
+    CHECK(layer(tape, IdArray(Shape{2, 0})).shape() == Shape{2, 0, 3});
+    const Var narrow = layer(tape, std::vector<std::int32_t>{9, 0});
+    check_same(narrow.value(), layer(tape, {9, 0}).value());
+    check_refused<std::out_of_range>(
+        [&] {
+            layer(tape, {{1, 2}, {3, 10}});
+        },
+        "embedding: id 10 at position (1, 1) is outside a table of 10 rows");
+    check_refused<std::out_of_range>([&] { layer(tape, {-1}); },
+                                     "embedding: id -1 at position 0 is outside a table of 10 rows");
+}
+
+TEST_CASE("embedding layer: a negative padding_idx counts from the end") {
+    Rng rng(3);
+    const Embedding layer(10, 2, rng, {.padding_idx = -2});
+    CHECK(layer.padding_idx() == 8);
+    check_same(row(layer, 8), zeros({2}));
+    Tape tape;
+    tape.backward(sum(layer(tape, {8, 8, 1})));
+    check_same(dense_gradient(layer.weight()),
+               array({10, 2}, {0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST_CASE("embedding layer: what it cannot be") {
+    Rng rng(4);
+    for (std::int64_t padding : {-6, -5, -4, 0, 3, 4, 5}) {
+        CAPTURE(padding);
+        const auto make = [&] { Embedding(4, 2, rng, {.padding_idx = padding}); };
+        if (padding >= -4 && padding < 4) {
+            CHECK_NOTHROW(make());
+        } else {
+            check_refused<std::invalid_argument>(
+                make, "embedding: padding_idx " + std::to_string(padding) + " must be within a table of 4 rows");
+        }
+    }
+    check_refused<std::invalid_argument>([&] { Embedding(0, 2, rng, {.padding_idx = 0}); },
+                                         "embedding: padding_idx 0 must be within a table of 0 rows");
+    check_refused<std::invalid_argument>(
+        [&] { Embedding(-1, 2, rng); },
+        "Embedding: num_embeddings and embedding_dim must not be negative, but got -1 and 2");
+    check_refused<std::invalid_argument>(
+        [&] { Embedding(3, -2, rng); },
+        "Embedding: num_embeddings and embedding_dim must not be negative, but got 3 and -2");
+    check_refused<std::invalid_argument>([&] { Embedding(4, 2, rng, {.max_norm = -0.5}); },
+                                         "embedding: max_norm must not be negative or NaN, but got -0.5");
+    check_refused<std::invalid_argument>([&] { Embedding(4, 2, rng, {.max_norm = kNaN}); },
+                                         "embedding: max_norm must not be negative or NaN, but got nan");
+    check_refused<std::invalid_argument>([&] { Embedding(4, 2, rng, {.scale_grad_by_freq = true, .sparse = true}); },
+                                         "embedding: scale_grad_by_freq needs a dense gradient; leave sparse off");
+    CHECK_THROWS_AS(Embedding(std::int64_t{1} << 40, std::int64_t{1} << 40, rng), std::invalid_argument);
+    CHECK(rng() != Rng(4)());  // the legal ones did draw
+}
+
+TEST_CASE("embedding layer: no rows or no columns are legal") {
+    Rng rng(5);
+    const Embedding no_rows(0, 3, rng), no_columns(4, 0, rng, {.padding_idx = 0, .sparse = true});
+    Tape tape;
+    const Var none = no_rows(tape, IdArray());
+    CHECK(none.shape() == Shape{0, 3});
+    const Var flat = no_columns(tape, {1, 2, 0});
+    CHECK(flat.shape() == Shape{3, 0});
+    tape.backward(sum(flat) + sum(none));
+    CHECK(no_columns.weight().row_grad().rows() == Ids{1, 2});
+    CHECK(no_rows.weight().grad().shape() == Shape{0, 3});
+    CHECK_THROWS_AS(no_rows(tape, {0}), std::out_of_range);
+}
+
+TEST_CASE("embedding layer: from_pretrained takes the table as it is") {
+    Array table = array({2, 3}, {1, 2.5, 3, 4, 5, 6.5});
+    const Embedding layer = Embedding::from_pretrained(table, true, {.padding_idx = 0});
+    CHECK_FALSE(layer.weight().requires_grad());
+    check_near(row(layer, 0), {1, 2.5, 3}, 0);  // not zeroed
+    Tape tape(Mode::eval);
+    check_same(layer(tape, {0, 1}).value(), table);
+    table(0, 0) = 100;  // ours is a copy
+    CHECK(layer.weight().value()(0, 0) == 1);
+
+    const Real* storage = table.data();
+    const Embedding moved = Embedding::from_pretrained(std::move(table), false);
+    CHECK(moved.weight().requires_grad());
+    CHECK(moved.weight().value().data() == storage);
+
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3, 1}}) {
+        check_refused<std::invalid_argument>(
+            [&] { Embedding::from_pretrained(zeros(shape)); },
+            "Embedding::from_pretrained: the table must be (V, D), not " + to_string(shape));
+    }
+    check_refused<std::invalid_argument>(
+        [] {
+            Embedding::from_pretrained(zeros({2, 3}), true, {.padding_idx = 2});
+        },
+        "embedding: padding_idx 2 must be within a table of 2 rows");
+}
+
+TEST_CASE("embedding layer: a frozen table still obeys max_norm while training") {
+    const Embedding layer = Embedding::from_pretrained(array({2, 2}, {3, 4, 6, 8}), true, {.max_norm = 1});
+    {
+        Tape tape(Mode::eval);
+        check_near(layer(tape, {0}).value(), {0.6, 0.8}, 1e-6);
+        check_near(layer.weight().value(), {3, 4, 6, 8}, 0);  // evaluation never writes
+        CHECK(layer.weight().version() == 0);
+    }
+    Tape tape;
+    check_near(layer(tape, {0}).value(), {0.6, 0.8}, 1e-6);
+    check_near(layer.weight().value(), {0.6, 0.8, 6, 8}, 1e-6);
+}
+
+TEST_CASE("embedding layer: init through the layer keeps the padding row zero, the free function does not") {
+    Rng rng(6);
+    const Embedding layer(50, 4, rng, {.padding_idx = 2});
+    layer.init_uniform(rng, 1, 2);
+    check_same(row(layer, 2), zeros({4}));
+    for (std::size_t i = 0; i < 200; ++i) {
+        const double x = element(layer.weight().value(), i);
+        const bool in_range = x >= 1 && x < 2;
+        CHECK((i / 4 == 2 || in_range));
+    }
+    layer.init_normal(rng, 100, 0.5);
+    check_same(row(layer, 2), zeros({4}));
+    CHECK(std::abs(element(layer.weight().value(), 0) - 100) < 5);
+    init::ones(layer.weight());
+    check_same(row(layer, 2), ones({4}));
+    check_refused<std::invalid_argument>([&] { layer.init_uniform(rng, 2, 1); },
+                                         "init::uniform: low 2 must not be above high 1");
+    check_refused<std::invalid_argument>([&] { layer.init_normal(rng, 0, -1); },
+                                         "init::normal: std must not be negative, but got -1");
+    check_same(row(layer, 0), ones({4}));
+}
+
+TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding") {
+    Rng rng(7);
+    for (bool sparse : {false, true}) {
+        const Embedding layer(6, 3, rng, {.padding_idx = 0, .sparse = sparse});
+        // The padding row is read but receives nothing: no gradient check of it, so its ids stay out.
+        const Embedding plain(6, 3, rng, {.sparse = sparse});
+        check_gradient(plain.parameters(), [&](Tape& tape) { return plain(tape, {{1, 1, 2}, {3, 5, 0}}); });
+        Tape tape;
+        tape.backward(sum(layer(tape, {{0, 1, 1}, {5, 0, 1}})));
+        CHECK(layer.weight().gradient_kind() == (sparse ? GradientKind::rows : GradientKind::dense));
+        check_same(dense_gradient(layer.weight()),
+                   array({6, 3}, {0, 0, 0, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1}));
+    }
+}
+
+TEST_CASE("embedding layer: the row gradients of two backwards stand one behind the other") {
+    Rng rng(8);
+    const Embedding layer(10, 3, rng, {.sparse = true});
+    for (int i = 0; i < 2; ++i) {
+        Tape tape;
+        tape.backward(sum(layer(tape, {7, 1, 3})));
+    }
+    CHECK(layer.weight().row_grad().rows() == Ids{7, 1, 3, 7, 1, 3});
+    check_same(layer.weight().row_grad().values(), ones({6, 3}));
+    CHECK_FALSE(layer.weight().row_grad().coalesced());
+}
+
+TEST_CASE("embedding layer: ids are copied at the lookup") {
+    Rng rng(9);
+    const Embedding layer(10, 1, rng);
+    IdArray ids = {4, 5};
+    Tape tape;
+    const Var loss = sum(layer(tape, ids));
+    ids(0) = 9;
+    ids(1) = 99;
+    tape.backward(loss);
+    check_same(layer.weight().grad(), array({10, 1}, {0, 0, 0, 0, 1, 1, 0, 0, 0, 0}));
+}

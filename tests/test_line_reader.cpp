@@ -1,0 +1,50 @@
+// Lines and the places of their errors.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include <embergrad/engine/file.hpp>
+#include <embergrad/tests/temporary_folder.hpp>
+#include <embergrad/text/line_reader.hpp>
+
+using namespace embergrad;
+
+TEST_CASE("line reader: lines end with a newline, the last one may not") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "one\n\nthree\r\nfour");
+    LineReader lines(folder / "a");
+    CHECK(lines.next() == "one");
+    CHECK(lines.next() == "");
+    CHECK(lines.next() == "three\r");
+    CHECK(lines.complete());
+    CHECK(lines.next() == "four");
+    CHECK_FALSE(lines.complete());
+    CHECK(lines.next() == std::nullopt);
+}
+
+TEST_CASE("line reader: an empty file has no lines, one newline is one empty line") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "");
+    CHECK(LineReader(folder / "a").next() == std::nullopt);
+    write_file_atomically(folder / "a", "\n");
+    LineReader lines(folder / "a");
+    CHECK(lines.next() == "");
+    CHECK(lines.next() == std::nullopt);
+}
+
+TEST_CASE("line reader: errors carry path and line") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "one\ntwo\n");
+    LineReader lines(folder / "a");
+    lines.next();
+    lines.next();
+    const std::string message = (folder / "a").string() + ":2: bad 7";
+    CHECK_THROWS_WITH_AS(lines.fail("bad ", 7), message.c_str(), std::runtime_error);
+}
+
+TEST_CASE("line reader: quotes are short and printable") {
+    CHECK(in_quotes("") == "\"\"");
+    CHECK(in_quotes("caf\u00E9") == "\"caf\u00E9\"");
+    CHECK(in_quotes("a\tb\r\x7F\xFF") == "\"a\\x09b\\x0d\\x7f\\xff\"");
+    CHECK(in_quotes(std::string(1000, 'x')) == "\"" + std::string(59, 'x') + "...\"");
+}

@@ -1,0 +1,198 @@
+// Modules: everything about names and weights that derives from visit.
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <embergrad/layers/dropout.hpp>
+#include <embergrad/layers/init.hpp>
+#include <embergrad/layers/linear.hpp>
+#include <embergrad/layers/sequential.hpp>
+
+#include "support.hpp"
+
+using namespace embergrad;
+using namespace embergrad::testing;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// A user's own: two parameters, a buffer that is saved, a temporary that is not, and a child.
+class Scaler : public Module {
+public:
+    explicit Scaler(Rng& rng) : child_(2, 1, rng) {}
+
+    Var operator()(Var x) const { return child_(x * x.tape().leaf(scale_) + x.tape().leaf(offset_)); }
+    void visit(const Visitor& visit) const override {
+        visit("scale", scale_, Role::parameter);
+        visit("offset", offset_, Role::parameter);
+        visit("running_mean", running_mean_, Role::buffer);
+        visit("scratch", scratch_, Role::temporary);
+        visit_child(visit, "child", child_);
+    }
+
+    Parameter scale_{ones({2})}, offset_{zeros({2})};
+    Parameter running_mean_{full({2}, 5), false}, scratch_{full({3}, 6), false};
+    Linear child_;
+};
+
+/// Two names for one table, as tied weights have.
+class Tied : public Module {
+public:
+    Tied() = default;
+    void visit(const Visitor& visit) const override {
+        visit("encoder.weight", table_, Role::parameter);
+        visit("bias", bias_, Role::parameter);
+        visit("decoder.weight", table_, Role::parameter);
+    }
+
+    Parameter table_{ones({3, 2})}, bias_{zeros({3})};
+};
+
+Names names(const NamedParameters& named) {
+    Names result;
+    for (const auto& [name, parameter] : named) result.push_back(name);
+    return result;
+}
+
+Names names(const StateDict& state) {
+    Names result;
+    for (const auto& [name, array] : state) result.push_back(name);
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("module: names come dotted, own before children, in the order of visit") {
+    Rng rng(1);
+    const Scaler scaler(rng);
+    CHECK(names(scaler.named_parameters()) == Names{"scale", "offset", "child.weight", "child.bias"});
+    CHECK(scaler.parameters().size() == 4);
+    CHECK(scaler.parameters()[2] == scaler.child_.weight());
+    CHECK(scaler.parameter_count() == 2 + 2 + 2 + 1);  // neither buffer nor temporary
+    CHECK(names(scaler.state_dict()) == Names{"scale", "offset", "running_mean", "child.weight", "child.bias"});
+
+    const Sequential nested(Linear(2, 2, rng), Sequential(Dropout(), Linear(2, 1, rng, {.bias = false})));
+    CHECK(names(nested.named_parameters()) == Names{"0.weight", "0.bias", "1.1.weight"});
+}
+
+TEST_CASE("module: a shared parameter counts once and is saved under every name") {
+    const Tied tied;
+    CHECK(names(tied.named_parameters()) == Names{"encoder.weight", "bias"});
+    CHECK(tied.parameter_count() == 9);
+    CHECK(names(tied.state_dict()) == Names{"encoder.weight", "bias", "decoder.weight"});
+    const Tied other;
+    init::constant(other.table_, 4);
+    tied.load_state_dict(other.state_dict());
+    CHECK(tied.table_.value()(2, 1) == 4);
+}
+
+TEST_CASE("module: copies share their weights") {
+    Rng rng(2);
+    const Scaler scaler(rng);
+    const Scaler copy = scaler;
+    init::constant(copy.scale_, 9);
+    CHECK(scaler.scale_.value()(0) == 9);
+    CHECK(copy.parameters() == scaler.parameters());
+}
+
+TEST_CASE("module: a state is a copy, and goes back in by name whatever its order") {
+    Rng rng(3);
+    const Scaler source(rng), target(rng);
+    init::constant(source.running_mean_, 8);
+    init::constant(source.scratch_, 1);
+    StateDict state = source.state_dict();
+    init::zeros(source.child_.weight());
+    CHECK(state[3].second.data()[0] != 0);
+
+    std::reverse(state.begin(), state.end());
+    const Real* storage = target.child_.weight().value().data();
+    target.load_state_dict(state);
+    for (auto& [name, array] : target.state_dict()) {
+        const auto same_name = [&, wanted = name](const auto& entry) { return entry.first == wanted; };
+        check_same(array, std::find_if(state.begin(), state.end(), same_name)->second);
+    }
+    CHECK(target.running_mean_.value()(0) == 8);
+    CHECK(target.scratch_.value()(0) == 6);  // no part of the state
+    CHECK(target.child_.weight().value().data() == storage);
+    CHECK(target.child_.weight().version() == 2);  // drawn, loaded
+}
+
+TEST_CASE("module: load_state_dict tells every problem at once and loads nothing") {
+    Rng rng(4);
+    const Scaler scaler(rng);
+    const StateDict before = scaler.state_dict();
+    StateDict state = {{"offset", full({3}, 1)},       {"scale", full({2}, 7)},     {"running_mean", full({2}, 7)},
+                       {"child.weight", ones({2, 1})}, {"running_mean", ones({2})}, {"child.wight", ones({1, 2})},
+                       {"scratch", full({3}, 1)}};
+    check_refused<std::invalid_argument>([&] { scaler.load_state_dict(state); },
+                                         "load_state_dict: the state does not fit; nothing was loaded:\n"
+                                         "  duplicate: running_mean\n"
+                                         "  size mismatch: offset is (2,) here and (3,) in the state\n"
+                                         "  size mismatch: child.weight is (1, 2) here and (2, 1) in the state\n"
+                                         "  missing: child.bias\n"
+                                         "  unexpected: child.wight\n"
+                                         "  unexpected: scratch");
+    // Misshapen and duplicate entries are refused without strict, too.
+    check_refused<std::invalid_argument>([&] { scaler.load_state_dict(state, false); },
+                                         "load_state_dict: the state does not fit; nothing was loaded:\n"
+                                         "  duplicate: running_mean\n"
+                                         "  size mismatch: offset is (2,) here and (3,) in the state\n"
+                                         "  size mismatch: child.weight is (1, 2) here and (2, 1) in the state");
+    const StateDict after = scaler.state_dict();
+    for (std::size_t i = 0; i < before.size(); ++i) check_same(after[i].second, before[i].second);
+    CHECK(scaler.scale_.version() == 0);
+}
+
+TEST_CASE("module: without strict, missing and unexpected names are passed over") {
+    Rng rng(5);
+    const Scaler scaler(rng);
+    scaler.load_state_dict({{"scale", full({2}, 7)}, {"other.weight", ones({9})}}, false);
+    CHECK(scaler.scale_.value()(1) == 7);
+    CHECK(scaler.offset_.value()(1) == 0);
+    scaler.load_state_dict({}, false);
+    check_refused<std::invalid_argument>(
+        [&] {
+            Dropout().load_state_dict({{"p", ones({})}});
+        },
+        "load_state_dict: the state does not fit; nothing was loaded:\n"
+        "  unexpected: p");
+    Dropout().load_state_dict({});
+}
+
+TEST_CASE("module: freezing and zero_grad reach every parameter, and no buffer") {
+    Rng rng(6);
+    const Scaler scaler(rng);
+    const auto train = [&] {
+        Tape tape;
+        tape.backward(sum(scaler(tape.constant(ones({4, 2})))));
+    };
+    train();
+    for (const Parameter& p : scaler.parameters()) CHECK(p.has_gradient());
+    scaler.zero_grad(false);
+    for (const Parameter& p : scaler.parameters()) {
+        CHECK(p.has_gradient());
+        check_same(p.grad(), zeros(p.shape()));
+    }
+    scaler.zero_grad();
+    for (const Parameter& p : scaler.parameters()) CHECK_FALSE(p.has_gradient());
+
+    train();
+    scaler.set_requires_grad(false);
+    for (const Parameter& p : scaler.parameters()) {
+        CHECK_FALSE(p.requires_grad());
+        CHECK_FALSE(p.has_gradient());
+    }
+    scaler.set_requires_grad(true);
+    CHECK_FALSE(scaler.running_mean_.requires_grad());
+    CHECK_FALSE(scaler.scratch_.requires_grad());
+}
+
+TEST_CASE("module: a user's own passes the gradient check") {
+    Rng rng(7);
+    const Scaler scaler(rng);
+    const Array x = wave({3, 2});
+    check_gradient(scaler.parameters(), [&](Tape& tape) { return scaler(tape.constant(x)); });
+}

@@ -1,0 +1,438 @@
+// Cross entropy: PyTorch's numbers for every combination of options, a naive twin, and the edges of PyTorch's
+// behaviour.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "support.hpp"
+
+using namespace embergrad;
+using namespace embergrad::testing;
+
+namespace {
+
+/// One line of what tests/reference/ops.py prints: the options, the digest of the loss and of the logits' gradient.
+struct Reference {
+    bool weighted;
+    std::int64_t ignore_index;
+    Reduction reduction;
+    double label_smoothing;
+    double loss, gradient;
+};
+
+CrossEntropyOptions options_of(const Reference& reference) {
+    CrossEntropyOptions options{.ignore_index = reference.ignore_index,
+                                .reduction = reference.reduction,
+                                .label_smoothing = reference.label_smoothing};
+    if (reference.weighted) options.weight = array({3}, {0.5, 2, 1.25});
+    return options;
+}
+
+Array doubled_wave(const Shape& shape) {
+    Array logits = wave(shape);
+    for (Real& z : logits) z *= 2;
+    return logits;
+}
+
+Array softmax_of(const Array& x) {
+    Tape tape(Mode::eval);
+    return softmax(tape.constant(x)).value();
+}
+
+template <class Targets>
+void check_references(const Array& logits, const Targets& targets, const std::vector<Reference>& references) {
+    for (std::size_t line = 0; line < references.size(); ++line) {
+        INFO("line ", line + 1);
+        const auto loss = [&](const Vars& v) { return cross_entropy(v[0], targets, options_of(references[line])); };
+        const auto results = run({logits}, loss);
+        const bool per_row = references[line].reduction == Reduction::none && logits.dimension() == 2;
+        CHECK(to_string(results[0].shape()) == (per_row ? "(4,)" : "()"));
+        CHECK(is_near(digest(results[0]), references[line].loss));
+        CHECK(is_near(digest(results[1]), references[line].gradient));
+    }
+}
+
+/// The definition, in double: SEMANTICS as a formula, for (B, K) logits and rows of class probabilities q.
+/// Ids are one-hot rows, except that the mean then divides by their weights.
+struct Naive {
+    std::vector<double> losses, gradient;  // (B), and (B, K) of the sum of the losses
+
+    Naive(const Array& logits, const std::vector<double>& q, const CrossEntropyOptions& options) {
+        const std::size_t b = logits.shape()[0], k = logits.shape()[1];
+        for (std::size_t i = 0; i < b; ++i) {
+            double normalizer = 0, loss = 0, wanted_sum = 0;
+            for (std::size_t c = 0; c < k; ++c) normalizer += std::exp(element(logits, i * k + c));
+            const auto wanted = [&](std::size_t c) {
+                const double smoothed =
+                    q[i * k + c] * (1 - options.label_smoothing) + options.label_smoothing / static_cast<double>(k);
+                return smoothed * (options.weight ? element(*options.weight, c) : 1);
+            };
+            for (std::size_t c = 0; c < k; ++c) {
+                loss -= wanted(c) * (element(logits, i * k + c) - std::log(normalizer));
+                wanted_sum += wanted(c);
+            }
+            losses.push_back(loss);
+            for (std::size_t c = 0; c < k; ++c)
+                gradient.push_back(std::exp(element(logits, i * k + c)) / normalizer * wanted_sum - wanted(c));
+        }
+    }
+};
+
+/// The loss, and the gradient of its sum.
+std::vector<Array> summed(const Array& logits, const IdArray& targets, const CrossEntropyOptions& options = {}) {
+    return run({logits}, [&](const Vars& v) { return sum(cross_entropy(v[0], targets, options)); });
+}
+
+void check_edge(const Array& logits, const IdArray& targets, const CrossEntropyOptions& options, double loss,
+                const std::vector<double>& gradient, int line = __builtin_LINE()) {
+    const Array one = ones({});
+    const auto results = run(
+        {logits}, [&](const Vars& v) { return cross_entropy(v[0], targets, options); }, &one);
+    check_near(results[0], {loss}, kNear, line);
+    check_near(results[1], gradient, kNear, line);
+}
+
+}  // namespace
+
+TEST_CASE("cross_entropy: the gradient for ids, every option") {
+    const Array weight = array({3}, {0.5, 2, 1.25});
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        for (const double smoothing : {0.0, 0.1, 1.0}) {
+            for (const bool weighted : {false, true}) {
+                CrossEntropyOptions options{.ignore_index = 1, .reduction = reduction, .label_smoothing = smoothing};
+                if (weighted) options.weight = weight;
+                check_op({{4, 3}}, [&](const Vars& v) { return cross_entropy(v[0], IdArray{0, 2, 1, 2}, options); });
+                check_op({{3}}, [&](const Vars& v) { return cross_entropy(v[0], IdArray::scalar(2), options); });
+                check_op({{3, 4}}, [&](const Vars& v) {  // a value used twice
+                    return cross_entropy(transpose(v[0]), IdArray{0, 2, 1, 2}, options) * sum(v[0]);
+                });
+                options.ignore_index = -100;
+                check_op({{4, 3}, {4, 3}}, [&](const Vars& v) { return cross_entropy(v[0], v[1], options); });
+                check_op({{3}, {3}}, [&](const Vars& v) { return cross_entropy(v[0], v[1], options); });
+                check_op({{2, 3}}, [&](const Vars& v) { return cross_entropy(v[0], v[0], options); });
+            }
+        }
+    }
+    check_op({{3, 1}}, [](const Vars& v) { return cross_entropy(v[0], IdArray{0, 0, 0}); });
+    check_op({{0, 3}}, [](const Vars& v) { return cross_entropy(v[0], IdArray(), {.reduction = Reduction::sum}); });
+    check_op({{0, 3}}, [](const Vars& v) { return cross_entropy(v[0], IdArray(), {.reduction = Reduction::none}); });
+    check_op({{2, 3}}, [](const Vars& v) {
+        return cross_entropy(v[0], IdArray{-100, -100}, {.reduction = Reduction::sum});
+    });
+}
+
+// The numbers of the next five come from tests/reference/ops.py.
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids") {
+    check_references(doubled_wave({4, 3}), IdArray{2, 0, 1, 2},
+                     {{false, -100, Reduction::none, 0.0, 0.5918089779284385, -2.489722089177786},
+                      {false, -100, Reduction::none, 0.1, 0.43031874921554203, -2.276177773488394},
+                      {false, -100, Reduction::mean, 0.0, 1.0865908208791932, -0.36937798639696307},
+                      {false, -100, Reduction::mean, 0.1, 1.0815246378043704, -0.3508980307340146},
+                      {false, -100, Reduction::sum, 0.0, 4.346363283516773, -1.4775119455878523},
+                      {false, -100, Reduction::sum, 0.1, 4.326098551217481, -1.4035921229360584},
+                      {false, 2, Reduction::none, 0.0, -0.52405154352664, -0.5967745445616504},
+                      {false, 2, Reduction::none, 0.1, -0.5752045619819266, -0.5496205344306612},
+                      {false, 2, Reduction::mean, 0.0, 0.8595326487832391, -0.5843654091675596},
+                      {false, 2, Reduction::mean, 0.1, 0.877223626047555, -0.5478275354700297},
+                      {false, 2, Reduction::sum, 0.0, 1.7190652975664782, -1.1687308183351193},
+                      {false, 2, Reduction::sum, 0.1, 1.75444725209511, -1.0956550709400594},
+                      {true, -100, Reduction::none, 0.0, 0.36598179160418565, -2.6445846933920825},
+                      {true, -100, Reduction::none, 0.1, 0.19198732408930885, -2.4424386651239285},
+                      {true, -100, Reduction::mean, 0.0, 0.9803611864882541, -0.20358211040231847},
+                      {true, -100, Reduction::mean, 0.1, 0.988075641380393, -0.20255051631667947},
+                      {true, -100, Reduction::sum, 0.0, 4.90180593244127, -1.0179105520115925},
+                      {true, -100, Reduction::sum, 0.1, 4.940378206901965, -1.0127525815833973},
+                      {true, 2, Reduction::none, 0.0, -1.0288438602146623, -0.2784002626219128},
+                      {true, 2, Reduction::none, 0.1, -1.0414336588109947, -0.24864193134056467},
+                      {true, 2, Reduction::mean, 0.0, 0.6470733800013608, -0.2527736571782706},
+                      {true, 2, Reduction::mean, 0.1, 0.6838307984050561, -0.24851740255593285},
+                      {true, 2, Reduction::sum, 0.0, 1.6176834500034019, -0.6319341429456765},
+                      {true, 2, Reduction::sum, 0.1, 1.7095769960126401, -0.6212935063898322}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and probabilities") {
+    check_references(doubled_wave({4, 3}), softmax_of(wave({4, 3}, 5)),
+                     {{false, -100, Reduction::none, 0.0, -0.8655558578540286, -0.3438940851798254},
+                      {false, -100, Reduction::none, 0.1, -0.8813096029886776, -0.34493256989022925},
+                      {false, -100, Reduction::mean, 0.0, 1.1221746320485393, -0.5378754570835169},
+                      {false, -100, Reduction::mean, 0.1, 1.1135500678567818, -0.5025457543519131},
+                      {false, -100, Reduction::sum, 0.0, 4.488698528194157, -2.1515018283340677},
+                      {false, -100, Reduction::sum, 0.1, 4.454200271427127, -2.0101830174076523},
+                      {true, -100, Reduction::none, 0.0, -0.9366381218561239, -0.6061634583411016},
+                      {true, -100, Reduction::none, 0.1, -0.9803705980249691, -0.6078595535780461},
+                      {true, -100, Reduction::mean, 0.0, 1.341885161007687, -0.5272745631846093},
+                      {true, -100, Reduction::mean, 0.1, 1.3398848618331236, -0.4987053780593894},
+                      {true, -100, Reduction::sum, 0.0, 5.367540644030748, -2.109098252738437},
+                      {true, -100, Reduction::sum, 0.1, 5.359539447332494, -1.9948215122375577}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and one id") {
+    check_references(doubled_wave({3}), IdArray::scalar(2),
+                     {{false, -100, Reduction::none, 0.0, 1.9014754635045878, -1.1045978874836917},
+                      {false, -100, Reduction::none, 0.1, 1.8195652926741233, -1.0205905389602576},
+                      {false, -100, Reduction::mean, 0.0, 1.9014754635045878, -1.1045978874836917},
+                      {false, -100, Reduction::mean, 0.1, 1.8195652926741233, -1.0205905389602576},
+                      {false, -100, Reduction::sum, 0.0, 1.9014754635045878, -1.1045978874836917},
+                      {false, -100, Reduction::sum, 0.1, 1.8195652926741233, -1.0205905389602576},
+                      {false, 2, Reduction::none, 0.0, 0.0, 0.0},
+                      {false, 2, Reduction::none, 0.1, 0.0, 0.0},
+                      {false, 2, Reduction::mean, 0.0, kNaN, 0.0},
+                      {false, 2, Reduction::mean, 0.1, kNaN, 0.0},
+                      {false, 2, Reduction::sum, 0.0, 0.0, 0.0},
+                      {false, 2, Reduction::sum, 0.1, 0.0, 0.0},
+                      {true, -100, Reduction::none, 0.0, 2.376844329380735, -1.3807473593546147},
+                      {true, -100, Reduction::none, 0.1, 2.2716192470848533, -1.296875640385248},
+                      {true, -100, Reduction::mean, 0.0, 1.9014754635045878, -1.1045978874836917},
+                      {true, -100, Reduction::mean, 0.1, 1.8172953976678827, -1.0375005123081982},
+                      {true, -100, Reduction::sum, 0.0, 2.376844329380735, -1.3807473593546147},
+                      {true, -100, Reduction::sum, 0.1, 2.2716192470848533, -1.296875640385248},
+                      {true, 2, Reduction::none, 0.0, 0.0, 0.0},
+                      {true, 2, Reduction::none, 0.1, 0.0, 0.0},
+                      {true, 2, Reduction::mean, 0.0, kNaN, 0.0},
+                      {true, 2, Reduction::mean, 0.1, kNaN, 0.0},
+                      {true, 2, Reduction::sum, 0.0, 0.0, 0.0},
+                      {true, 2, Reduction::sum, 0.1, 0.0, 0.0}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and probabilities") {
+    check_references(doubled_wave({3}), softmax_of(wave({3}, 5)),
+                     {{false, -100, Reduction::none, 0.0, 1.2752598675513471, -0.567290892018778},
+                      {false, -100, Reduction::none, 0.1, 1.2559712563162069, -0.5370142430418352},
+                      {false, -100, Reduction::mean, 0.0, 1.2752598675513471, -0.567290892018778},
+                      {false, -100, Reduction::mean, 0.1, 1.2559712563162069, -0.5370142430418352},
+                      {false, -100, Reduction::sum, 0.0, 1.2752598675513471, -0.567290892018778},
+                      {false, -100, Reduction::sum, 0.1, 1.2559712563162069, -0.5370142430418352},
+                      {true, -100, Reduction::none, 0.0, 1.6829176695129826, -0.8420681823885086},
+                      {true, -100, Reduction::none, 0.1, 1.6470852532038769, -0.8120643811157526},
+                      {true, -100, Reduction::mean, 0.0, 1.6829176695129826, -0.8420681823885086},
+                      {true, -100, Reduction::mean, 0.1, 1.6470852532038769, -0.8120643811157526},
+                      {true, -100, Reduction::sum, 0.0, 1.6829176695129826, -0.8420681823885086},
+                      {true, -100, Reduction::sum, 0.1, 1.6470852532038769, -0.8120643811157526}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient of the probabilities") {
+    check_numbers({doubled_wave({4, 3})},
+                  [](const Vars& v) {
+                      return cross_entropy(v[0], IdArray{2, 0, 1, 2}, {.reduction = Reduction::none});
+                  },
+                  {{2.272709793519957, 1.450574614198417, 0.604112186902242, 0.8675283940184991},
+                   {-0.4181071107283351, -0.4788515004926781, 0.8969586112210133, 0.4107811565449525,
+                    -0.0839636774642106, -0.3268174790807419, 0.11813131636197247, -0.19052077061383693,
+                    0.07238945425186444, 0.40989189976512086, 0.1646719436562946, -0.5745638434214153}});
+    const CrossEntropyOptions options{.weight = array({3}, {0.5, 2, 1.25}), .label_smoothing = 0.1};
+    check_numbers({doubled_wave({4, 3}), softmax_of(wave({4, 3}, 5))},
+                  [&](const Vars& v) { return cross_entropy(v[0], v[1], options); },
+                  {{1.601477119281233},
+                   {-0.1260581777908626, 0.010896260882893674, 0.11516191690796894, 0.01496840106497969,
+                    0.08399653537809626, -0.09896493644307591, -0.07925393409014582, -0.029434243834095958,
+                    0.10868817792424185, -0.027708765875757088, 0.08614393397880715, -0.058435168103050085},
+                   {-0.09809992125667476, -0.33135648504003107, -0.6391933694583268, -0.16318804590781674,
+                    -0.834660003528498, -0.13944255873248793, -0.1427448438269542, -0.2718478217520766,
+                    -0.49459907446502355, -0.09927181550407836, -0.8074554291523166, -0.24398997129088848}});
+}
+
+TEST_CASE("cross_entropy: the three numbers of PyTorch's C++ tests") {
+    Tape tape(Mode::eval);
+    const Var equal = tape.constant(array({2, 2}, {3, 3, 2, 2})), z = tape.constant(array({2, 2}, {3, 1, 1, 2}));
+    const IdArray ids = {0, 1};
+    check_near(cross_entropy(equal, ids).value(), {0.6931}, 1e-4);
+    check_near(cross_entropy(z, ids, {.label_smoothing = 0.15}).value(), {0.3326}, 1e-4);
+    check_near(cross_entropy(z, array({2, 2}, {0.8, 0.2, 0.1, 0.9}), {.label_smoothing = 0.2}).value(), {0.5701}, 1e-4);
+}
+
+TEST_CASE("cross_entropy: agrees with a naive twin on random batches") {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        INFO("seed ", seed);
+        Rng rng(seed);
+        const std::size_t b = 1 + rng.below(20), k = 1 + rng.below(12);
+        const Array logits = random_array({b, k}, rng, -4, 4);
+        CrossEntropyOptions options{.reduction = Reduction::sum, .label_smoothing = seed % 3 == 0 ? 0 : rng.uniform()};
+        if (seed % 2 == 0) options.weight = random_array({k}, rng, 0, 2);
+        const double tolerance = kDouble ? 1e-11 : 1e-4;
+        const auto check = [&](const std::vector<Array>& results, const Naive& naive) {
+            double total = 0;
+            for (double loss : naive.losses) total += loss;
+            check_near(results[0], {total}, tolerance);
+            check_near(results[1], naive.gradient, tolerance);
+        };
+        const Array one = ones({}), q = random_array({b, k}, rng, 0, 1);
+        const std::vector<double> probabilities(q.begin(), q.end());
+        check(run(
+                  {logits}, [&](const Vars& v) { return cross_entropy(v[0], q, options); }, &one),
+              Naive(logits, probabilities, options));
+        IdArray ids(Shape{b});
+        std::vector<double> one_hot(b * k, 0.0);
+        for (std::size_t i = 0; i < b; ++i) {
+            ids.data()[i] = static_cast<std::int64_t>(rng.below(k));
+            one_hot[i * k + static_cast<std::size_t>(ids.data()[i])] = 1;
+        }
+        check(run(
+                  {logits}, [&](const Vars& v) { return cross_entropy(v[0], ids, options); }, &one),
+              Naive(logits, one_hot, options));
+    }
+}
+
+TEST_CASE("cross_entropy: unit weights are none, one-hot probabilities are ids, smoothing is smoothed probabilities") {
+    const Array z = doubled_wave({3, 4});
+    const IdArray ids = {3, 0, 2};
+    const Array one_hot = array({3, 4}, {0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0});
+    const Array smoothed =
+        array({3, 4}, {.0125, .0125, .0125, .9625, .9625, .0125, .0125, .0125, .0125, .0125, .9625, .0125});
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        const auto on = [&](const auto& targets, CrossEntropyOptions options) {
+            options.reduction = reduction;
+            return run({z}, [&](const Vars& v) { return cross_entropy(v[0], targets, options); });
+        };
+        const auto plain = on(ids, {}), smooth = on(ids, {.label_smoothing = 0.05});
+        for (std::size_t k = 0; k < 2; ++k) {
+            check_arrays_near(on(ids, {.weight = ones({4})})[k], plain[k]);
+            check_arrays_near(on(one_hot, {})[k], plain[k]);
+            check_arrays_near(on(one_hot, {.label_smoothing = 0.05})[k], smooth[k]);
+            check_arrays_near(on(smoothed, {})[k], smooth[k]);
+        }
+    }
+}
+
+TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's divisor, and get exactly 0") {
+    const Array z = doubled_wave({4, 3}), kept = array({2, 3}, std::vector<double>(z.begin() + 3, z.begin() + 9));
+    for (const std::int64_t ignore : {-100, -2, 2, 255}) {
+        for (const double smoothing : {0.0, 0.15}) {
+            for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+                CAPTURE(ignore);
+                const CrossEntropyOptions options{.weight = array({3}, {0.5, 2, 1.25}),
+                                                  .ignore_index = ignore,
+                                                  .reduction = reduction,
+                                                  .label_smoothing = smoothing};
+                const auto all = summed(z, {ignore, 0, 1, ignore}, options), two = summed(kept, {0, 1}, options);
+                check_same(all[0], two[0]);
+                for (std::size_t i = 0; i < 12; ++i)
+                    CHECK(all[1].data()[i] == (i < 3 || i >= 9 ? 0 : two[1].data()[i - 3]));
+            }
+        }
+    }
+}
+
+TEST_CASE("cross_entropy: edges as PyTorch has them") {  // tests/reference/ops.py
+    const Array inf_off = array({1, 3}, {1, -kInf, 0});
+    check_edge(inf_off, {0}, {}, 0.31326168751822286, {-0.2689414213699951, 0, 0.2689414213699951});
+    check_edge(inf_off, {0}, {.label_smoothing = 0.1}, kInf,
+               {-0.20227475470332845, -0.03333333333333333, 0.23560808803666178});
+    check_edge(inf_off, {1}, {}, kInf, {0.7310585786300049, -1, 0.2689414213699951});
+    check_edge(inf_off, {1}, {.label_smoothing = 1}, kNaN,
+               {0.3977252452966716, -0.3333333333333333, -0.06439191196333821});
+    check_edge(array({1, 3}, {1, kInf, 0}), {1}, {}, kNaN, {kNaN, kNaN, kNaN});
+    check_edge(array({1, 3}, {1, kNaN, 0}), {0}, {}, kNaN, {kNaN, kNaN, kNaN});
+    check_edge(array({1, 2}, {-kInf, -kInf}), {1}, {}, kNaN, {kNaN, kNaN});
+    check_edge(array({1, 2}, {1e4, -1e4}), {1}, {}, 20000, {1, -1});
+    check_edge(array({2, 1}, {3, 4}), {0, 0}, {}, 0, {0, 0});
+    check_edge(array({1, 2}, {1, 2}), {-100}, {}, kNaN, {0, 0});
+    check_edge(array({1, 2}, {1, 2}), {-100}, {.reduction = Reduction::sum}, 0, {0, 0});
+    check_edge(array({1, 2}, {1, 2}), {1}, {.weight = array({2}, {1, 0})}, kNaN, {kNaN, kNaN});
+    check_edge(zeros({0, 3}), IdArray(), {}, kNaN, {});
+    check_edge(zeros({0, 3}), IdArray(), {.reduction = Reduction::sum}, 0, {});
+}
+
+TEST_CASE("cross_entropy: a NaN row that is ignored does no harm") {
+    check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
+}
+
+TEST_CASE("cross_entropy: no rows and no classes") {
+    Tape tape(Mode::eval);
+    const Var none = tape.constant(zeros({0, 3})), no_classes = tape.constant(zeros({5, 0}));
+    CHECK(to_string(cross_entropy(none, IdArray(), {.reduction = Reduction::none}).shape()) == "(0,)");
+    CHECK(std::isnan(cross_entropy(none, zeros({0, 3})).item()));
+    CHECK(cross_entropy(none, zeros({0, 3}), {.reduction = Reduction::sum}).item() == 0);
+    check_same(cross_entropy(no_classes, zeros({5, 0}), {.reduction = Reduction::none}).value(), zeros({5}));
+    CHECK(cross_entropy(no_classes, zeros({5, 0}), {.reduction = Reduction::sum}).item() == 0);
+    CHECK(std::isnan(cross_entropy(no_classes, IdArray(Shape{5}, -100)).item()));
+}
+
+TEST_CASE("cross_entropy: a large batch in Real agrees with double") {
+    const std::uint64_t seed = 21;
+    INFO("seed ", seed);
+    Rng rng(seed);
+    const Array z = random_array({2000, 10}, rng, -5, 5);
+    IdArray ids(Shape{2000});
+    std::vector<double> one_hot(20000, 0.0);
+    for (std::size_t i = 0; i < 2000; ++i) {
+        ids.data()[i] = static_cast<std::int64_t>(rng.below(10));
+        one_hot[i * 10 + static_cast<std::size_t>(ids.data()[i])] = 1;
+    }
+    double total = 0;
+    for (double loss : Naive(z, one_hot, {}).losses) total += loss;
+    Tape tape(Mode::eval);
+    CHECK(is_near(cross_entropy(tape.constant(z), ids).item(), total / 2000, kDouble ? 1e-13 : 1e-6));
+}
+
+TEST_CASE("cross_entropy: targets that are no class are refused with their position") {
+    const Parameter z(wave({3, 4}));
+    Tape tape;
+    const Var logits = tape.leaf(z);
+    const auto refused = [&](const IdArray& targets, const CrossEntropyOptions& options, const std::string& text) {
+        check_refused<std::out_of_range>([&] { cross_entropy(logits, targets, options); }, text);
+    };
+    refused({0, 1, 4}, {}, "cross_entropy: target 4 at position 2 is out of bounds for 4 classes");
+    refused({0, -1, 1}, {}, "cross_entropy: target -1 at position 1 is out of bounds for 4 classes");
+    refused({-100, 1, 1}, {.ignore_index = 1},
+            "cross_entropy: target -100 at position 0 is out of bounds for 4 classes");
+    check_refused<std::out_of_range>([&] { cross_entropy(tape.constant(ones({4})), IdArray::scalar(7)); },
+                                     "cross_entropy: target 7 at position 0 is out of bounds for 4 classes");
+    CHECK(tape.size() == 2);
+}
+
+TEST_CASE("cross_entropy: shapes and options that make no sense are refused") {
+    Tape tape;
+    const Var z = tape.constant(ones({3, 4})), cube = tape.constant(ones({2, 3, 4})), scalar = tape.constant(ones({}));
+    const auto refused = [&](const Var& logits, const auto& targets, const CrossEntropyOptions& options,
+                             const std::string& text) {
+        const std::size_t size = tape.size();
+        check_refused<std::invalid_argument>([&] { cross_entropy(logits, targets, options); }, text);
+        CHECK(tape.size() <= size + 1);  // class probabilities are put on the tape before they are looked at
+    };
+    const IdArray ids = {0, 1, 2};
+    refused(cube, ids, {}, "cross_entropy: logits must be (B, K) or (K), not (2, 3, 4)");
+    refused(scalar, ids, {}, "cross_entropy: logits must be (B, K) or (K), not ()");
+    refused(z, IdArray{0, 1}, {}, "cross_entropy: targets for logits (3, 4) must be of shape (3,), not (2,)");
+    refused(z, IdArray{{0, 1, 2}, {0, 1, 2}}, {},
+            "cross_entropy: targets for logits (3, 4) must be of shape (3,), not (2, 3)");
+    refused(tape.constant(ones({4})), IdArray{1, 2}, {},
+            "cross_entropy: targets for logits (4,) must be of shape (), not (2,)");
+    refused(z, ids, {.weight = ones({3})}, "cross_entropy: weight must be of shape (4,) for logits (3, 4), not (3,)");
+    refused(z, ids, {.weight = ones({1, 4})},
+            "cross_entropy: weight must be of shape (4,) for logits (3, 4), not (1, 4)");
+    refused(z, ids, {.label_smoothing = 1.2}, "cross_entropy: label_smoothing must be between 0 and 1, but got 1.2");
+    refused(z, ids, {.label_smoothing = -0.1}, "cross_entropy: label_smoothing must be between 0 and 1, but got -0.1");
+    refused(z, ids, {.label_smoothing = kNaN}, "cross_entropy: label_smoothing must be between 0 and 1, but got nan");
+    refused(z, ones({3, 3}), {}, "cross_entropy: probabilities of shape (3, 3) do not fit logits of shape (3, 4)");
+    refused(z, ones({3, 4}), {.ignore_index = 2},
+            "cross_entropy: ignore_index 2 means nothing for class probabilities");
+    Tape other;
+    check_refused<std::logic_error>(
+        [&] {
+            cross_entropy(z, other.constant(ones({3, 4})));
+        },
+        "Tape: an input belongs to another tape; the inputs of an op must share one");
+}
+
+TEST_CASE("cross_entropy: targets and weights may change after the call; so may the logits") {
+    const Array expected = summed(wave({2, 3}), {2, 0}, {.weight = array({3}, {1, 2, 3})})[1];
+    const Parameter z(wave({2, 3}));
+    Tape tape;
+    IdArray targets = {2, 0};
+    CrossEntropyOptions options{.weight = array({3}, {1, 2, 3})};
+    const Var loss = cross_entropy(tape.leaf(z), targets, options);
+    targets = {1, 1};
+    options.weight->fill(100);
+    z.mutable_value().fill(0);
+    tape.backward(loss, wave({}, 10));
+    check_same(z.grad(), expected);
+}
+
+TEST_CASE("cross_entropy: only the gradient of the logits needs the probabilities") {
+    const std::vector<Array> inputs = {wave({2, 3}), softmax_of(wave({2, 3}, 5))};
+    check_refuses_changed(inputs, 1, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
+    check_allows_changed(inputs, 0, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
+}

@@ -1,0 +1,297 @@
+// What all optimizers share: groups, their checks, steps that change nothing.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <embergrad/optim/adam.hpp>
+#include <embergrad/optim/sgd.hpp>
+#include <embergrad/optim/sparse_adam.hpp>
+
+using namespace embergrad;
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Parameter parameter(const Shape& shape = {3, 2}, Real value = 1) { return Parameter(full(shape, value)); }
+
+RowGradient rows(std::vector<std::int64_t> rows, Real value = 1, std::size_t width = 2) {
+    const std::size_t n = rows.size();
+    return RowGradient(std::move(rows), full(Shape{n, width}, value));
+}
+
+void check_invalid(const auto& call, const std::string& message) {
+    CHECK_THROWS_WITH_AS(call(), message.c_str(), std::invalid_argument);
+}
+
+void check_misuse(const auto& call, const std::string& message) {
+    CHECK_THROWS_WITH_AS(call(), message.c_str(), std::logic_error);
+}
+
+}  // namespace
+
+TEST_CASE("optimizer: the spellings of the README") {
+    const std::vector<Parameter> a{parameter()}, b{parameter()};
+    Adam grouped({ParamGroup{.params = a, .lr = 1e-4}, ParamGroup{.params = b}}, {.lr = 1e-3});
+    Adam one_group({ParamGroup{.params = a}});
+    Adam plain(a, {.lr = 1e-3});
+    Adam with_defaults(a);
+    Adam listed({a[0], b[0]}, {.betas = {0.8, 0.9}});
+    SGD sgd(a, {.lr = 0.1, .momentum = 0.9});
+    SGD in_group({ParamGroup{.params = a, .lr = 0.1, .nesterov = true}}, {.momentum = 0.9});
+    SparseAdam sparse(a, {.lr = 1e-3});
+    CHECK(grouped.param_groups().size() == 2);
+    CHECK(listed.param_groups()[0].params.size() == 2);
+}
+
+TEST_CASE("optimizer: a group takes the optimizer's defaults where it says nothing") {
+    Adam adam({ParamGroup{.params = {parameter()}, .lr = 1e-4, .betas = {{0.5, 0.6}}}, {.params = {parameter()}}},
+              {.lr = 1e-3, .weight_decay = 0.1, .amsgrad = true});
+    adam.add_param_group({.params = {parameter()}, .eps = 1e-5, .maximize = true});
+    const Adam& held = adam;
+    const auto groups = held.param_groups();
+    REQUIRE(groups.size() == 3);
+    CHECK(groups[0].lr == 1e-4);
+    CHECK(groups[0].betas == std::array<double, 2>{0.5, 0.6});
+    CHECK(groups[1].lr == 1e-3);
+    CHECK(groups[1].betas == std::array<double, 2>{0.9, 0.999});
+    CHECK(groups[2].eps == 1e-5);
+    CHECK(groups[2].maximize == true);
+    for (const ParamGroup& group : groups) {
+        CHECK(group.weight_decay == 0.1);
+        CHECK(group.amsgrad == true);
+        CHECK_FALSE(group.momentum.has_value());
+    }
+}
+
+TEST_CASE("optimizer: each group steps with its own options, also when they change") {
+    const Parameter a = parameter({1}, 0), b = parameter({1}, 0), late = parameter({1}, 0);
+    SGD sgd({ParamGroup{.params = {a}, .lr = 0.5}, ParamGroup{.params = {b}}}, {.lr = 2});
+    const auto step = [&] {
+        sgd.zero_grad();
+        for (const Parameter& p : {a, b, late}) p.add_grad(ones({1}));
+        sgd.step();
+    };
+    step();
+    CHECK(a.value()(0) == Real(-0.5));
+    CHECK(b.value()(0) == Real(-2));
+    CHECK(late.value()(0) == 0);
+
+    sgd.add_param_group({.params = {late}, .maximize = true});
+    sgd.param_groups()[0].lr = 1;
+    step();
+    CHECK(a.value()(0) == Real(-1.5));
+    CHECK(b.value()(0) == Real(-4));
+    CHECK(late.value()(0) == Real(2));
+}
+
+TEST_CASE("optimizer: options out of range are refused in PyTorch's words") {
+    const std::vector<Parameter> p{parameter()};
+    const auto sgd = [&](SGDOptions o) { return [=] { SGD(p, o); }; };
+    check_invalid(sgd({.lr = 0.1, .momentum = -0.5}), "SGD: Invalid momentum value: -0.5");
+    check_invalid(sgd({.lr = -0.1}), "SGD: Invalid learning rate: -0.1");
+    check_invalid(sgd({.lr = kNaN}), "SGD: Invalid learning rate: nan");
+    check_invalid(sgd({.lr = kInfinity}), "SGD: Invalid learning rate: inf");
+    check_invalid(sgd({.lr = 0.1, .dampening = kNaN}), "SGD: Invalid dampening value: nan");
+    check_invalid(sgd({.lr = 0.1, .weight_decay = -1}), "SGD: Invalid weight_decay value: -1");
+    const std::string nesterov = "SGD: Nesterov momentum requires a momentum and zero dampening";
+    check_invalid(sgd({.lr = 0.1, .nesterov = true}), nesterov);
+    check_invalid(sgd({.lr = 0.1, .momentum = 0.9, .dampening = 0.1, .nesterov = true}), nesterov);
+    check_invalid(sgd({}), "SGD, group 0: no value for the required option lr");
+
+    const auto adam = [&](AdamOptions o) { return [=] { Adam(p, o); }; };
+    check_invalid(adam({.lr = -1}), "Adam: Invalid learning rate: -1");
+    check_invalid(adam({.betas = {1.0, 0.999}}), "Adam: Invalid beta parameter at index 0: 1");
+    check_invalid(adam({.betas = {0.9, -0.1}}), "Adam: Invalid beta parameter at index 1: -0.1");
+    check_invalid(adam({.betas = {0.9, kNaN}}), "Adam: Invalid beta parameter at index 1: nan");
+    check_invalid(adam({.eps = -1e-8}), "Adam: Invalid epsilon value: -1e-08");
+    check_invalid(adam({.weight_decay = -1}), "Adam: Invalid weight_decay value: -1");
+    CHECK_NOTHROW(Adam(p, {.lr = 0, .betas = {0, 0}, .eps = 0}));
+
+    const auto sparse = [&](SparseAdamOptions o) { return [=] { SparseAdam(p, o); }; };
+    check_invalid(sparse({.lr = 0}), "SparseAdam: Invalid learning rate: 0");
+    check_invalid(sparse({.eps = 0}), "SparseAdam: Invalid epsilon value: 0");
+    check_invalid(sparse({.betas = {1.0, 0.999}}), "SparseAdam: Invalid beta parameter at index 0: 1");
+}
+
+TEST_CASE("optimizer: a group's options are checked as the defaults are, and must be the optimizer's") {
+    const Parameter p = parameter(), q = parameter();
+    SGD sgd({p}, {.lr = 0.1, .momentum = 0.9, .nesterov = true});
+    const auto add = [&](ParamGroup group) {
+        group.params = {q};
+        return [&sgd, group] { sgd.add_param_group(group); };
+    };
+    check_invalid(add({.lr = -1}), "SGD, group 1: Invalid learning rate: -1");
+    check_invalid(add({.momentum = kNaN}), "SGD, group 1: Invalid momentum value: nan");
+    check_invalid(add({.momentum = 0}), "SGD, group 1: Nesterov momentum requires a momentum and zero dampening");
+    check_invalid(add({.betas = {{0.9, 0.9}}}), "SGD, group 1: SGD has no option betas");
+    check_invalid(add({.amsgrad = false}), "SGD, group 1: SGD has no option amsgrad");
+    CHECK(sgd.param_groups().size() == 1);
+    CHECK_NOTHROW(sgd.add_param_group({.params = {q}}));  // q was not taken by the failures
+
+    Adam adam({p});
+    check_invalid([&] { adam.add_param_group({.params = {q}, .momentum = 0.5}); },
+                  "Adam, group 1: Adam has no option momentum");
+    check_invalid([&] { SparseAdam({ParamGroup{.params = {p}, .weight_decay = 0.0}}); },
+                  "SparseAdam, group 0: SparseAdam has no option weight_decay");
+    check_invalid(
+        [&] {
+            SparseAdam({ParamGroup{.params = {p}}, ParamGroup{.params = {q}, .eps = 0}});
+        },
+        "SparseAdam, group 1: Invalid epsilon value: 0");
+    check_invalid(
+        [&] {
+            SGD({ParamGroup{.params = {p}, .lr = 1}, ParamGroup{.params = {q}}});
+        },
+        "SGD, group 1: no value for the required option lr");
+}
+
+TEST_CASE("optimizer: a parameter belongs to one place in one group") {
+    const Parameter a = parameter({3, 4}), b = parameter({5});
+    const Parameter tied = a;
+    check_invalid([&] { Adam(std::vector<Parameter>{}); }, "Adam: optimizer got an empty parameter list");
+    check_invalid([&] { Adam(std::vector<ParamGroup>{}); }, "Adam: optimizer got an empty parameter list");
+    check_invalid([&] { Adam({ParamGroup{}, ParamGroup{}}); }, "Adam: optimizer got an empty parameter list");
+    check_invalid(
+        [&] {
+            Adam({b, a, tied});
+        },
+        "Adam, group 0: parameter 2 of shape (3, 4) is also parameter 1 of group 0");
+    check_invalid(
+        [&] {
+            Adam({ParamGroup{.params = {b, a}}, ParamGroup{.params = {tied}}});
+        },
+        "Adam, group 1: parameter 0 of shape (3, 4) is also parameter 1 of group 0");
+    check_invalid([&] { Adam({b, Parameter()}); }, "Adam, group 0: parameter 1 is an empty handle");
+
+    Adam adam({ParamGroup{.params = {a}}, ParamGroup{}});  // one empty group beside others is nobody's mistake
+    check_invalid(
+        [&] {
+            adam.add_param_group({.params = {b, a}});
+        },
+        "Adam, group 2: parameter 1 of shape (3, 4) is also parameter 0 of group 0");
+    CHECK(adam.param_groups().size() == 2);
+    b.add_grad(ones({5}));
+    adam.step();
+    CHECK(b.value() == ones({5}));  // the refused group left nothing behind
+    adam.add_param_group({.params = {b}});
+    adam.step();
+    CHECK(b.value()(0) < 1);
+}
+
+TEST_CASE("optimizer: a step checks everything before it moves anything") {
+    const Parameter a = parameter(), b = parameter(), c = parameter();
+    SGD sgd({ParamGroup{.params = {a}}, ParamGroup{.params = {b, c}}}, {.lr = 0.1});
+    for (const Parameter& p : {a, b}) p.add_grad(ones({3, 2}));
+    c.add_grad(rows({0, 2, 0}));
+
+    sgd.param_groups()[1].lr = kNaN;
+    check_invalid([&] { sgd.step(); }, "SGD, group 1: Invalid learning rate: nan");
+    sgd.param_groups()[1].lr.reset();
+    check_invalid([&] { sgd.step(); }, "SGD, group 1: no value for the required option lr");
+    sgd.param_groups()[1].lr = 0.1;
+    sgd.param_groups()[1].eps = 0.1;
+    check_invalid([&] { sgd.step(); }, "SGD, group 1: SGD has no option eps");
+    sgd.param_groups()[1].eps.reset();
+    sgd.param_groups()[1].weight_decay = 0.25;
+    check_misuse([&] { sgd.step(); },
+                 "SGD, group 1: parameter 1 of shape (3, 2) has a gradient by rows, for which weight_decay must be 0, "
+                 "not 0.25");
+    sgd.param_groups()[1].weight_decay = 0;
+    for (const Parameter& p : {a, b, c}) CHECK(p.value() == ones({3, 2}));
+    CHECK(a.version() == 0);
+    CHECK_FALSE(c.row_grad().coalesced());
+    sgd.step();
+    CHECK(c.value() == Array{{Real(0.8), Real(0.8)}, {1, 1}, {Real(0.9), Real(0.9)}});
+}
+
+TEST_CASE("optimizer: params of a group may be read, not changed") {
+    const Parameter a = parameter(), b = parameter(), c = parameter();
+    for (const Parameter& p : {a, b, c}) p.add_grad(ones({3, 2}));
+    const auto check_refused = [&](auto change, const std::string& message) {
+        Adam adam({ParamGroup{.params = {a}}, ParamGroup{.params = {b}}});
+        change(adam.param_groups());
+        check_misuse([&] { adam.step(); }, message);
+    };
+    check_refused([&](auto groups) { groups[0].params[0] = c; },
+                  "Adam, group 0: its params were changed; use add_param_group");
+    check_refused([&](auto groups) { groups[1].params.push_back(c); },
+                  "Adam, group 1: its params were changed; use add_param_group");
+    check_refused([&](auto groups) { groups[1].params.clear(); },
+                  "Adam: the params of the last group were changed; use add_param_group");
+    check_refused([&](auto groups) { groups[0].params[0] = Parameter(); },
+                  "Adam, group 0: its params were changed; use add_param_group");
+    for (const Parameter& p : {a, b, c}) CHECK(p.value() == ones({3, 2}));
+}
+
+TEST_CASE("optimizer: a gradient that was replaced by one that does not fit is refused") {
+    const Parameter dense = parameter(), table = parameter();
+    SGD sgd({dense, table}, {.lr = 0.1});
+    dense.add_grad(ones({3, 2}));
+    dense.mutable_grad() = ones({2, 2});
+    check_misuse([&] { sgd.step(); }, "SGD, group 0: parameter 0 of shape (3, 2) has a gradient of shape (2, 2)");
+    dense.zero_grad();
+    table.add_grad(rows({1}));
+    table.mutable_row_grad() = rows({1, 3});
+    CHECK_THROWS_WITH_AS(sgd.step(), "Parameter: a gradient for row 3 does not fit a parameter of shape (3, 2)",
+                         std::out_of_range);
+    table.mutable_row_grad() = rows({1}, 1, 5);
+    check_invalid([&] { sgd.step(); },
+                  "Parameter: a gradient by rows of 5 values does not fit a parameter of shape (3, 2)");
+    CHECK(table.value() == ones({3, 2}));
+}
+
+TEST_CASE("optimizer: a step without gradients is no step, and frozen parameters are left out") {
+    const Parameter a = parameter(), frozen = parameter();
+    frozen.set_requires_grad(false);
+    std::vector<std::unique_ptr<Optimizer>> all;
+    all.push_back(std::make_unique<SGD>(std::vector{a, frozen}, SGDOptions{.lr = 0.1, .momentum = 0.9}));
+    all.push_back(std::make_unique<Adam>(std::vector{a, frozen}));
+    all.push_back(std::make_unique<SparseAdam>(std::vector{a, frozen}));
+    const std::uint64_t before = memory_stats().system_allocations;
+    for (const auto& optimizer : all) optimizer->step();
+    frozen.add_grad(zeros({3, 2}));
+    for (const auto& optimizer : all) CHECK_NOTHROW(optimizer->step());  // whatever the kind of the gradient
+    CHECK(a.value() == ones({3, 2}));
+    CHECK(a.version() == 0);
+    CHECK(frozen.version() == 0);
+    CHECK(memory_stats().system_allocations <= before + 1);  // the zeros above at most
+}
+
+TEST_CASE("optimizer: zero_grad drops the gradient; zeros that are kept still move") {
+    const Parameter a = parameter({1}, 0);
+    Adam adam({a}, {.lr = 0.1});
+    a.add_grad(ones({1}));
+    adam.step();
+    CHECK(a.value()(0) == doctest::Approx(-0.1));
+    adam.zero_grad(false);
+    REQUIRE(a.has_gradient());
+    adam.step();
+    CHECK(a.value()(0) == doctest::Approx(-0.1 - 0.0670).epsilon(1e-3));
+    adam.zero_grad();
+    CHECK_FALSE(a.has_gradient());
+    const Real there = a.value()(0);
+    adam.step();
+    CHECK(a.value()(0) == there);
+}
+
+TEST_CASE("optimizer: a moved optimizer keeps its state") {
+    const Parameter a = parameter({1}, 0), b = parameter({1}, 0);
+    SGD first({a}, {.lr = 1, .momentum = 0.5});
+    SGD twin({b}, {.lr = 1, .momentum = 0.5});
+    for (const Parameter& p : {a, b}) p.add_grad(ones({1}));
+    first.step();
+    SGD moved = std::move(first);
+    moved.step();
+    twin.step();
+    twin.step();
+    CHECK(a.value()(0) == b.value()(0));
+    CHECK(a.value()(0) == Real(-2.5));
+}

@@ -1,0 +1,788 @@
+// The tape: checked handles, going back once, what may change in between, and a chain of a million ops.
+#include <doctest/doctest.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <embergrad/engine/gradcheck.hpp>
+#include <embergrad/engine/memory.hpp>
+#include <embergrad/engine/ops.hpp>
+
+using namespace embergrad;
+
+namespace {
+
+using Ids = std::vector<std::int64_t>;
+using Values = std::vector<Real>;
+
+constexpr const char* kStale =
+    "Var: used after its tape has ended (or never assigned); values live as long as their tape";
+constexpr const char* kMixed = "Tape: an input belongs to another tape; the inputs of an op must share one";
+
+Array array(const Shape& shape, const Values& values) {
+    Array result(shape);
+    REQUIRE(values.size() == result.size());
+    std::copy(values.begin(), values.end(), result.data());
+    return result;
+}
+
+Array vector(const Values& values) { return array({values.size()}, values); }
+
+Values values(const Array& array) { return {array.begin(), array.end()}; }
+
+void check_misuse(const std::function<void()>& call, const std::string& message) {
+    CHECK_THROWS_WITH_AS(call(), message.c_str(), std::logic_error);
+}
+
+void check_invalid(const std::function<void()>& call, const std::string& message) {
+    CHECK_THROWS_WITH_AS(call(), message.c_str(), std::invalid_argument);
+}
+
+/// An op of a user's own, written as DESIGN.md says. a: (M, K), b: (K, N) -> (M, N)
+Var my_matmul(Var a, Var b) {
+    if (a.rank() != 2 || b.rank() != 2 || a.dim(1) != b.dim(0)) throw std::invalid_argument("my_matmul: shapes");
+    const std::size_t m = a.dim(0), k = a.dim(1), n = b.dim(1);
+    const Var out = a.tape().result({m, n}, {a, b});
+    const auto multiply = [=](auto&& visit) {
+        for (std::size_t i = 0; i < m; ++i) {
+            for (std::size_t j = 0; j < n; ++j) {
+                for (std::size_t l = 0; l < k; ++l) visit(i * n + j, i * k + l, l * n + j);
+            }
+        }
+    };
+    Real* y = out.mutable_value().data();
+    std::fill_n(y, m * n, Real{0});
+    multiply([&](std::size_t o, std::size_t i, std::size_t j) { y[o] += a.value().data()[i] * b.value().data()[j]; });
+
+    if (out.needs_grad()) {
+        out.on_backward([=] {
+            const Array& dout = out.grad();
+            multiply([&](std::size_t o, std::size_t i, std::size_t j) {
+                if (a.needs_grad()) a.grad().data()[i] += dout.data()[o] * b.value().data()[j];
+                if (b.needs_grad()) b.grad().data()[j] += dout.data()[o] * a.value().data()[i];
+            });
+        });
+    }
+    return out;
+}
+
+/// x itself; `on_the_way_back` runs before the gradient is passed on.
+template <class F>
+Var with_hook(Var x, F on_the_way_back) {
+    const Var y = x.tape().result(x.shape(), {x});
+    std::copy_n(x.value().data(), x.size(), y.mutable_value().data());
+    y.on_backward([=] {
+        on_the_way_back();
+        for (std::size_t i = 0; i < y.size(); ++i) x.grad().data()[i] += y.grad().data()[i];
+    });
+    return y;
+}
+
+void on_new_thread(const std::function<void()>& f) {
+    std::exception_ptr error;
+    std::thread thread([&] {
+        try {
+            f();
+        } catch (...) {
+            error = std::current_exception();
+        }
+    });
+    thread.join();
+    if (error) std::rethrow_exception(error);
+}
+
+/// A figure of this process in bytes ("VmRSS", "VmHWM"); nothing where the system has none.
+std::optional<double> process_bytes(const std::string& name) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with(name + ":")) return std::stod(line.substr(name.size() + 1)) * 1024;
+    }
+    return {};
+}
+
+void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+}  // namespace
+
+static_assert(sizeof(Var) == 24);
+static_assert(std::is_trivially_copyable_v<Var>);
+
+TEST_CASE("tape: a loss goes back to its parameters") {
+    const Parameter a(vector({1, 2, 3})), b(vector({4, 5, 6}));
+    Tape tape;
+    const Var x = tape.leaf(a), y = tape.leaf(b);
+    const Var loss = sum(x * y + x);
+    CHECK(loss.item() == 38);
+    tape.backward(loss);
+    CHECK(values(a.grad()) == Values{5, 6, 7});
+    CHECK(values(b.grad()) == Values{1, 2, 3});
+    CHECK(values(loss.grad()) == Values{1});
+}
+
+TEST_CASE("tape: a stale Var throws, also when another tape has taken its record") {
+    const Parameter p(vector({1, 2}));
+    std::vector<Var> stale;
+    {
+        Tape tape;
+        stale = {tape.leaf(p), tape.constant(vector({3, 4})), tape.leaf(p) * Real{2}};
+    }
+    const auto check_all = [&] {
+        for (const Var& var : stale) {
+            check_misuse([&] { var.value(); }, kStale);
+            check_misuse([&] { var.shape(); }, kStale);
+            check_misuse([&] { var.size(); }, kStale);
+            check_misuse([&] { var.item(); }, kStale);
+            check_misuse([&] { var.grad(); }, kStale);
+            check_misuse([&] { var.needs_grad(); }, kStale);
+            check_misuse([&] { var.tape(); }, kStale);
+            check_misuse([&] { var.mutable_value(); }, kStale);
+            check_misuse([&] { var.add_row_grad({}); }, kStale);
+            check_misuse([&] { var.on_backward([] {}); }, kStale);
+            check_misuse([&] { relu(var); }, kStale);
+        }
+    };
+    check_all();
+    Tape tape;  // takes the record, and the same nodes
+    const Var fresh = tape.constant(vector({5, 6}));
+    tape.constant(vector({7, 8}));
+    tape.constant(vector({9, 10}));
+    check_all();
+    check_misuse([&] { add(fresh, stale[1]); }, kStale);
+    check_misuse([&] { add(stale[1], fresh); }, kStale);
+    check_misuse([&] { tape.backward(stale[2]); }, kStale);
+    check_misuse([&] { tape.backward(stale[2], vector({1, 1})); }, kStale);
+    CHECK(tape.size() == 3);
+    CHECK(values(fresh.value()) == Values{5, 6});
+    on_new_thread(check_all);
+}
+
+TEST_CASE("tape: a Var that was never assigned throws") {
+    const Var none;
+    check_misuse([&] { none.value(); }, kStale);
+    check_misuse([&] { none.tape(); }, kStale);
+    Tape tape;
+    const Var x = tape.constant(vector({1}));
+    check_misuse([&] { mul(x, none); }, kStale);
+    check_misuse([&] { mul(none, x); }, kStale);
+    check_misuse([&] { tape.backward(none); }, kStale);
+}
+
+TEST_CASE("tape: inputs of two tapes do not mix") {
+    const Parameter p(vector({1, 2}));
+    Tape first, second;
+    const Var x = first.leaf(p), y = second.leaf(p);
+    const Var loss = sum(x);
+    const std::size_t sizes = first.size() + second.size();
+    check_misuse([&] { add(x, y); }, kMixed);
+    check_misuse([&] { add(y, x); }, kMixed);
+    check_misuse([&] { concat({x, y}); }, kMixed);
+    check_misuse([&] { second.backward(loss); }, kMixed);
+    check_misuse([&] { second.backward(x, vector({1, 1})); }, kMixed);
+    CHECK(first.size() + second.size() == sizes);
+    CHECK_FALSE(p.has_gradient());
+    first.backward(loss);  // both are as good as before
+    second.backward(sum(y));
+    CHECK(values(p.grad()) == Values{2, 2});
+}
+
+TEST_CASE("tape: goes back once") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var loss = sum(tape.leaf(p));
+    tape.backward(loss);
+    check_misuse([&] { tape.backward(loss); }, "backward: a tape goes back once; run forward again on a new tape");
+    CHECK(values(p.grad()) == Values{1, 1});
+}
+
+TEST_CASE("tape: what cannot go back says why, and the tape stays usable") {
+    const Parameter p(vector({1, 2, 3})), frozen(vector({1, 2, 3}), false);
+    {
+        Tape tape(Mode::eval);
+        const Var loss = sum(tape.leaf(p));
+        CHECK_FALSE(loss.needs_grad());
+        check_misuse([&] { tape.backward(loss); }, "backward: an eval tape records nothing to go back through");
+        check_misuse([&] { loss.grad(); }, "Var::grad: this value needs no gradient");
+    }
+    Tape tape;
+    const Var x = tape.leaf(p);
+    check_invalid([&] { tape.backward(x); },
+                  "backward: the loss must have one element, not shape (3,); for others give a gradient: "
+                  "backward(root, gradient)");
+    check_invalid([&] { tape.backward(x, ones({2})); },
+                  "backward: a gradient of shape (2,) does not fit a root of shape (3,)");
+    check_invalid(
+        [&] {
+            tape.backward(x, ones({3, 1}));
+        },
+        "backward: a gradient of shape (3, 1) does not fit a root of shape (3,)");
+    check_misuse([&] { tape.backward(sum(tape.leaf(frozen))); },
+                 "backward: the root does not depend on any trainable parameter");
+    check_misuse([&] { tape.backward(sum(tape.constant(ones({2})))); },
+                 "backward: the root does not depend on any trainable parameter");
+    check_misuse([&] { tape.backward(sum(detach(x))); },
+                 "backward: the root does not depend on any trainable parameter");
+    CHECK_FALSE(p.has_gradient());
+    tape.backward(sum(x));
+    CHECK(values(p.grad()) == Values{1, 1, 1});
+}
+
+TEST_CASE("tape: back from a given gradient, which stays as it is") {
+    const Parameter p(vector({1, 2, 3}));
+    Tape tape;
+    const Var y = tape.leaf(p) * Real{2};
+    const Array gradient = vector({1, 10, 100});
+    tape.backward(y, gradient);
+    CHECK(values(p.grad()) == Values{2, 20, 200});
+    CHECK(values(gradient) == Values{1, 10, 100});
+    CHECK(values(y.grad()) == Values{1, 10, 100});
+}
+
+TEST_CASE("tape: a loss of one element need not be a scalar, and may be a leaf") {
+    const Parameter p(array({1, 1}, {3}));
+    Tape tape;
+    tape.backward(tape.leaf(p));
+    CHECK(p.grad().shape() == Shape{1, 1});
+    CHECK(p.grad().data()[0] == 1);
+    const Parameter empty(zeros({0, 2}));
+    Tape other;
+    other.backward(other.leaf(empty) * Real{3}, zeros({0, 2}));
+    CHECK(empty.grad().shape() == Shape{0, 2});
+}
+
+TEST_CASE("tape: from the middle, what comes after the root gets nothing") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var middle = tape.leaf(p) * Real{3};
+    const Var after = middle * Real{5};
+    tape.backward(sum(middle));
+    CHECK(values(p.grad()) == Values{3, 3});
+    CHECK(values(after.grad()) == Values{0, 0});
+    CHECK(values(middle.grad()) == Values{1, 1});
+}
+
+TEST_CASE("tape: a parameter that the root does not depend on has no gradient, not even zeros") {
+    const Parameter used(vector({1, 2})), aside(vector({3, 4})), table(ones({3, 2}));
+    Tape tape;
+    const Var x = tape.leaf(used);
+    const Var unused = sum(tape.leaf(aside) * x) + sum(embedding(tape, table, {1}));
+    const Var loss = sum(x);
+    CHECK(unused.item() == 13);
+    tape.backward(loss);
+    CHECK(values(used.grad()) == Values{1, 1});
+    CHECK_FALSE(aside.has_gradient());
+    CHECK_FALSE(table.has_gradient());
+}
+
+TEST_CASE("tape: gradients of several tapes add up") {
+    const Parameter p(vector({1, 2}));
+    for (int i = 1; i <= 3; ++i) {
+        Tape tape;
+        tape.backward(sum(tape.leaf(p) * static_cast<Real>(i)));
+    }
+    CHECK(values(p.grad()) == Values{6, 6});
+    Tape first, second;  // at the same time, too
+    const Var a = sum(first.leaf(p)), b = sum(second.leaf(p) * Real{2});
+    second.backward(b);
+    first.backward(a);
+    CHECK(values(p.grad()) == Values{9, 9});
+}
+
+TEST_CASE("tape: one leaf for a parameter, whichever handle it comes by") {
+    const Parameter p(vector({2, 3}));
+    const Parameter handle = p;
+    Tape tape;
+    const Var x = tape.leaf(p);
+    const Var again = tape.leaf(handle);
+    CHECK(tape.size() == 1);
+    CHECK(x.value().data() == p.value().data());  // not copied
+    tape.backward(sum(x * again * x));
+    CHECK(values(p.grad()) == Values{12, 27});
+    check_misuse([&] { tape.leaf(Parameter()); }, "Tape::leaf: the parameter handle is empty");
+}
+
+TEST_CASE("tape: many parameters find their leaves") {
+    std::vector<Parameter> parameters;
+    for (std::size_t i = 0; i < 500; ++i) parameters.emplace_back(full({1 + i % 3}, static_cast<Real>(i)));
+    for (int step = 0; step < 3; ++step) {
+        Tape tape;
+        Var total = tape.constant(zeros({}));
+        for (int round = 0; round < 2; ++round) {
+            for (std::size_t i = parameters.size(); i-- > 0;) total = total + sum(tape.leaf(parameters[i]));
+        }
+        CHECK(tape.size() == 1 + 500 + 4 * 500);
+        for (const Parameter& p : parameters) p.zero_grad();
+        tape.backward(total);
+        for (const Parameter& p : parameters) REQUIRE(values(p.grad()) == Values(p.size(), 2));
+    }
+}
+
+TEST_CASE("tape: a leaf with gradients by rows and dense ones has a dense one") {
+    const Parameter table(array({3, 2}, {1, 2, 3, 4, 5, 6}));
+    const EmbeddingOptions by_rows{.sparse = true};
+    const auto forward = [&](Tape& tape, bool rows_first) {
+        const Var looked_up = sum(embedding(tape, table, {2, 0, 2}, by_rows));
+        const Var whole = sum(tape.leaf(table) * Real{10});
+        return rows_first ? looked_up + whole : whole + looked_up;
+    };
+    for (bool rows_first : {false, true}) {
+        table.zero_grad();
+        Tape tape;
+        tape.backward(forward(tape, rows_first));
+        CHECK(table.gradient_kind() == GradientKind::dense);
+        CHECK(values(table.grad()) == Values{11, 11, 10, 10, 12, 12});
+    }
+}
+
+TEST_CASE("tape: gradients by rows come in the order of the lookups, over tapes too") {
+    const Parameter table(zeros({5, 1}));
+    const EmbeddingOptions by_rows{.sparse = true};
+    Tape tape;
+    const Var first = sum(embedding(tape, table, {4, 1}, by_rows));
+    const Var second = sum(embedding(tape, table, {3}, by_rows)) * Real{2};
+    tape.backward(second + first);
+    CHECK(table.row_grad().rows() == Ids{4, 1, 3});
+    CHECK(values(table.row_grad().values()) == Values{1, 1, 2});
+    Tape other;
+    other.backward(sum(embedding(other, table, {0}, by_rows)));
+    CHECK(table.row_grad().rows() == Ids{4, 1, 3, 0});
+}
+
+TEST_CASE("tape: a lookup of nothing, or of padding alone, leaves a gradient of no rows") {
+    for (bool nothing : {true, false}) {
+        const Parameter table(zeros({5, 2}));
+        Tape tape;
+        const IdArray ids = nothing ? IdArray() : IdArray{3, 3};
+        tape.backward(sum(embedding(tape, table, ids, {.padding_idx = 3, .sparse = true})));
+        CHECK(table.gradient_kind() == GradientKind::rows);
+        CHECK(table.row_grad().values().shape() == Shape{0, 2});
+    }
+}
+
+TEST_CASE("tape: a parameter frozen after forward gets nothing, the others do") {
+    const Parameter p(vector({1, 2})), other(vector({3, 4}));
+    Tape tape;
+    const Var loss = sum(tape.leaf(p) * tape.leaf(other));
+    p.set_requires_grad(false);
+    tape.backward(loss);
+    CHECK_FALSE(p.has_gradient());
+    CHECK(values(other.grad()) == Values{1, 2});
+}
+
+TEST_CASE("tape: a parameter unfrozen after forward has no way back") {
+    const Parameter p(vector({1, 2}), false), other(vector({3, 4}));
+    Tape tape;
+    const Var product = tape.leaf(p) * tape.leaf(other);
+    p.set_requires_grad(true);
+    CHECK_FALSE(tape.leaf(p).needs_grad());
+    tape.backward(sum(product));
+    CHECK_FALSE(p.has_gradient());
+    CHECK(values(other.grad()) == Values{1, 2});
+}
+
+TEST_CASE("tape: values that are needed on the way back must not have changed") {
+    const Parameter p(vector({1, 2})), other(vector({3, 4}));
+    Tape tape;
+    const Var loss = sum(tape.leaf(p) * tape.leaf(other));
+    p.mutable_value()(0) = 7;
+    p.mutable_value()(1) = 7;
+    check_misuse([&] { tape.backward(loss); },
+                 "backward: the values of a parameter of shape (2,) are needed but have changed since forward "
+                 "(version 0, now 2); step the optimizer after backward");
+    CHECK_FALSE(p.has_gradient());
+    CHECK_FALSE(other.has_gradient());
+    Tape again;  // and nobody holds them
+    again.backward(sum(again.leaf(p) * again.leaf(other)));
+    CHECK(values(other.grad()) == Values{7, 7});
+}
+
+TEST_CASE("tape: values that are not needed may change") {
+    const Parameter a(vector({1, 2})), b(vector({3, 4})), table(ones({3, 2}));
+    Tape tape;
+    const Var y = tape.leaf(a) + tape.leaf(b);
+    const Var rows = embedding(tape, table, {1, 1});
+    for (const Parameter& p : {a, b, table}) p.mutable_value().fill(9);
+    tape.backward(sum(y) + sum(rows));
+    CHECK(values(a.grad()) == Values{1, 1});
+    CHECK(values(table.grad()) == Values{0, 0, 2, 2, 0, 0});
+}
+
+TEST_CASE("tape: read before and after a change, the earlier values are the ones missing") {
+    const Parameter p(vector({1, 2})), c(vector({3, 4}));
+    Tape tape;
+    const Var before = tape.leaf(p) * tape.leaf(c);
+    p.mutable_value().fill(9);
+    const Var after = tape.leaf(p) * tape.leaf(c);
+    CHECK(values(after.value()) == Values{27, 36});
+    CHECK_THROWS_AS(tape.backward(sum(before + after)), std::logic_error);
+}
+
+TEST_CASE("tape: an exception on the way back changes no parameter and holds none") {
+    const Parameter p(vector({1, 2})), q(vector({3, 4}));
+    p.add_grad(vector({5, 5}));
+    {
+        Tape tape;
+        const Var x = with_hook(tape.leaf(p), [] { throw std::domain_error("hook"); });
+        const Var loss = sum(x) + sum(tape.leaf(q));
+        CHECK_THROWS_WITH_AS(tape.backward(loss), "hook", std::domain_error);
+        check_misuse([&] { tape.backward(loss); }, "backward: a tape goes back once; run forward again on a new tape");
+    }
+    CHECK(values(p.grad()) == Values{5, 5});
+    CHECK_FALSE(q.has_gradient());
+    Tape tape;
+    tape.backward(sum(tape.leaf(p)) + sum(tape.leaf(q)));
+    CHECK(values(p.grad()) == Values{6, 6});
+    CHECK(values(q.grad()) == Values{1, 1});
+}
+
+TEST_CASE("tape: a gradient of the wrong shape is refused before any parameter has changed") {
+    const Parameter first(vector({1, 2})), second(vector({3, 4})), table(ones({3, 2}));
+    const auto refused = [&](const std::function<void(Var)>& spoil, const Parameter& spoilt) {
+        Tape tape;
+        const Var x = tape.leaf(first), y = tape.leaf(spoilt);
+        const Var out = tape.result({}, {x, y});
+        out.mutable_value().fill(0);
+        out.on_backward([=] {
+            x.grad().fill(1);
+            spoil(y);
+        });
+        try {
+            tape.backward(out);
+        } catch (const std::exception& error) {
+            CHECK_FALSE(first.has_gradient());
+            CHECK_FALSE(spoilt.has_gradient());
+            return std::string(error.what());
+        }
+        return std::string("nothing thrown");
+    };
+    CHECK(refused([](Var y) { y.grad() = ones({5}); }, second) ==
+          "backward: an op left a gradient of shape (5,) for a parameter of shape (2,)");
+    CHECK(refused(
+              [](Var y) {
+                  y.add_row_grad(RowGradient({3}, ones({1, 2})));
+              },
+              table) == "Parameter: a gradient for row 3 does not fit a parameter of shape (3, 2)");
+    CHECK(refused(
+              [](Var y) {
+                  y.add_row_grad(RowGradient({1}, ones({1, 4})));
+              },
+              table) == "Parameter: a gradient by rows of 4 values does not fit a parameter of shape (3, 2)");
+    CHECK(refused(
+              [](Var y) {
+                  y.add_row_grad(RowGradient({1}, ones({1, 2})));
+              },
+              second) == "Parameter: a gradient by rows of 2 values does not fit a parameter of shape (2,)");
+}
+
+TEST_CASE("tape: only a leaf takes a gradient by rows") {
+    const Parameter table(ones({3, 2})), frozen(ones({3, 2}), false);
+    const char* text = "Var::add_row_grad: only a leaf that needs a gradient takes one by rows";
+    {
+        Tape tape;
+        const RowGradient gradient({1}, ones({1, 2}));
+        check_misuse([&] { neg(tape.leaf(table)).add_row_grad(gradient); }, text);
+        check_misuse([&] { tape.constant(ones({3, 2})).add_row_grad(gradient); }, text);
+        check_misuse([&] { tape.leaf(frozen).add_row_grad(gradient); }, text);
+    }
+    Tape tape;  // its nodes have kept nothing of that
+    for (int i = 0; i < 3; ++i) tape.leaf(Parameter(ones({3, 2})));
+    tape.backward(sum(tape.leaf(table)));
+    CHECK(values(table.grad()) == Values(6, 1));
+}
+
+TEST_CASE("tape: an exception in mid-step leaves nothing behind, and the memory is used again") {
+    on_new_thread([] {
+        const Parameter table(ones({10, 8})), weight(ones({4, 8}));
+        const auto step = [&](std::int64_t id) {
+            Tape tape;
+            const Var x = linear(embedding(tape, table, {1, 2, 3}), tape.leaf(weight));
+            const Var y = linear(embedding(tape, table, {4, 5, id}), tape.leaf(weight));
+            tape.backward(sum(x * y));
+        };
+        for (int i = 0; i < 3; ++i) {
+            step(6);
+            CHECK_THROWS_WITH_AS(step(10), "embedding: id 10 at position 2 is outside a table of 10 rows",
+                                 std::out_of_range);
+        }
+        const Values gradient = values(weight.grad());
+        const MemoryStats before = memory_stats();
+        for (int i = 0; i < 100; ++i) {
+            CHECK_THROWS_AS(step(10), std::out_of_range);
+        }
+        CHECK(values(weight.grad()) == gradient);
+        step(6);
+        CHECK(memory_stats().system_allocations == before.system_allocations);
+        CHECK(memory_stats().kept_bytes == before.kept_bytes);
+    });
+}
+
+TEST_CASE("tape: an op of the user's own") {
+    const Parameter a(array({2, 3}, {1, 2, 3, 4, 5, 6})), b(array({3, 2}, {1, -1, 2, Real(0.5), 0, 3}));
+    const auto f = [&](Tape& tape) { return my_matmul(tape.leaf(a), tape.leaf(b)); };
+    const GradcheckResult result = gradcheck(f, {a, b});
+    CHECK_MESSAGE(result, result.message);
+    Tape tape;
+    CHECK(values(f(tape).value()) == Values{5, 9, 14, Real(16.5)});
+    CHECK_THROWS_AS(my_matmul(tape.leaf(a), tape.leaf(a)), std::invalid_argument);
+    const auto squared = [&](Tape& t) {
+        return my_matmul(my_matmul(t.leaf(a), t.leaf(b)), my_matmul(t.leaf(a), t.leaf(b)));
+    };
+    const GradcheckResult twice = gradcheck(squared, {a, b});
+    CHECK_MESSAGE(twice, twice.message);
+}
+
+TEST_CASE("tape: closures of any size and alignment live as long as the tape, no longer") {
+    const Parameter p(vector({1}));
+    const auto counted = std::make_shared<int>(0);
+    struct alignas(64) Aligned {
+        std::array<double, 40> numbers{};
+    };
+    for (int step = 1; step <= 3; ++step) {
+        {
+            Tape tape;
+            const Var x = tape.leaf(p);
+            const std::array<double, 100> large{1, 2, 3};
+            const Aligned aligned{{4, 5, 6}};
+            Var y = with_hook(x, [counted] { ++*counted; });
+            y = with_hook(y, [counted, large] { *counted += static_cast<int>(large[2]); });
+            y = with_hook(y, [counted, aligned] {
+                const bool is_aligned = reinterpret_cast<std::uintptr_t>(&aligned) % 64 == 0;
+                *counted += is_aligned ? static_cast<int>(aligned.numbers[1]) : 1000;
+            });
+            CHECK(counted.use_count() == 4);
+            tape.backward(y);
+            CHECK(*counted == 9 * step);
+        }
+        CHECK(counted.use_count() == 1);
+    }
+}
+
+TEST_CASE("tape: train, eval, and the rare combinations") {
+    Rng rng(1);
+    const Parameter p(ones({1000}));
+    Tape train(Mode::train, rng), eval(Mode::eval), no_draw({.record = true, .training = false}),
+        no_record({.record = false, .training = true, .rng = &rng});
+    CHECK(train.training());
+    CHECK(train.recording());
+    CHECK_FALSE(eval.training());
+    CHECK_FALSE(eval.recording());
+    CHECK(values(dropout(no_draw.leaf(p)).value()) == Values(1000, 1));
+    CHECK(dropout(no_draw.leaf(p)).needs_grad());
+    CHECK(values(dropout(no_record.leaf(p)).value()) != Values(1000, 1));
+    CHECK_FALSE(dropout(no_record.leaf(p)).needs_grad());
+    CHECK(&train.rng() == &rng);
+    check_misuse([&] { eval.rng(); }, "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");
+    Tape without_rng;
+    check_misuse([&] { dropout(without_rng.leaf(p)); },
+                 "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");
+}
+
+TEST_CASE("tape: item is for one element") {
+    Tape tape;
+    CHECK(tape.constant(full({1, 1}, 4)).item() == 4);
+    check_invalid([&] { tape.constant(ones({2, 3})).item(); }, "Var::item: shape (2, 3) has 6 elements, not one");
+    check_invalid([&] { tape.constant(ones({0})).item(); }, "Var::item: shape (0,) has 0 elements, not one");
+}
+
+TEST_CASE("tape: gradients start at zero on nodes that were used before") {
+    const Parameter p(vector({1, 2, 3, 4}));
+    for (int step = 0; step < 3; ++step) {
+        Tape tape;
+        const Var x = tape.leaf(p);
+        const Var y = neg(x);
+        CHECK(values(x.grad()) == Values{0, 0, 0, 0});
+        CHECK(values(y.grad()) == Values{0, 0, 0, 0});
+        p.zero_grad();
+        tape.backward(sum(y));
+        CHECK(values(p.grad()) == Values{-1, -1, -1, -1});
+        CHECK(values(x.grad()) == Values{0, 0, 0, 0});  // moved into the parameter
+    }
+}
+
+namespace {
+
+/// A random graph over p (4, 4) and table (5, 4): the loss, and with it the gradients of both.
+Values random_step(std::uint64_t seed) {
+    Rng rng(seed);
+    const Parameter p(full({4, 4}, Real(0.5))), table(full({5, 4}, Real(0.25)));
+    Tape tape(Mode::train, rng);
+    const EmbeddingOptions by_rows{.sparse = rng.below(2) == 0};
+    std::vector<Var> pool = {tape.leaf(p), embedding(tape, table, {1, 4, 1, 0}, by_rows)};
+    const std::uint64_t ops = 1 + rng.below(12);
+    for (std::uint64_t i = 0; i < ops; ++i) {
+        const Var a = pool[rng.below(pool.size())], b = pool[rng.below(pool.size())];
+        switch (rng.below(9)) {
+            case 0:
+                pool.push_back(tanh(a));
+                break;
+            case 1:
+                pool.push_back(a * b);
+                break;
+            case 2:
+                pool.push_back(matmul(a, b));
+                break;
+            case 3:
+                pool.push_back(softmax(a));
+                break;
+            case 4:
+                pool.push_back(a + sum(b, 0, true));
+                break;
+            case 5:
+                pool.push_back(concat({slice(a, 0, 0, 2), slice(b, 0, 2, 4)}));
+                break;
+            case 6:
+                pool.push_back(a + tape.constant(full({4, 1}, static_cast<Real>(i))));
+                break;
+            case 7:
+                pool.push_back(dropout(a, 0.3));
+                break;
+            default:
+                pool.push_back(reshape(flatten(transpose(a)), {4, 4}));
+                break;
+        }
+    }
+    const Var loss = mean(pool.back()) + sum(pool[1]) + sum(pool[0]);
+    tape.backward(loss);
+    Values result{loss.item()};
+    for (const Parameter& parameter : {p, table}) {
+        Array gradient = zeros(parameter.shape());
+        if (parameter.gradient_kind() == GradientKind::dense) gradient = parameter.grad();
+        if (parameter.gradient_kind() == GradientKind::rows) parameter.row_grad().add_to(gradient);
+        result.insert(result.end(), gradient.begin(), gradient.end());
+    }
+    return result;
+}
+
+}  // namespace
+
+TEST_CASE("tape: used nodes compute what fresh ones do") {
+    constexpr std::uint64_t kSeed = 31;
+    INFO("seed ", kSeed);
+    std::vector<Values> fresh(200);
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+        on_new_thread([&] {
+            fresh[i] = random_step(kSeed + i);
+            release_memory();  // the next thread takes over this one's record, without its nodes
+        });
+    }
+    Rng order(kSeed);
+    for (int round = 0; round < 1000; ++round) {
+        const std::size_t i = order.below(fresh.size());
+        CAPTURE(i);
+        REQUIRE(random_step(kSeed + i) == fresh[i]);
+    }
+}
+
+TEST_CASE("tape: a parameter in another thread's backward is refused, and free again afterwards") {
+    const Parameter shared(vector({1, 2})), frozen(vector({1, 2}), false), own(vector({3, 4}));
+    std::promise<void> inside, go_on;
+    std::thread thread([&] {
+        Tape tape;
+        const Var x = with_hook(tape.leaf(shared) * tape.leaf(frozen), [&] {
+            inside.set_value();
+            go_on.get_future().wait();
+        });
+        tape.backward(sum(x));
+    });
+    inside.get_future().wait();
+    {
+        Tape tape;
+        const Var loss = sum(tape.leaf(own)) + sum(tape.leaf(shared));
+        check_misuse([&] { tape.backward(loss); },
+                     "backward: the parameter of shape (2,) is in a backward pass of another tape");
+        CHECK_FALSE(own.has_gradient());
+
+        Tape reading, others;  // reading is free, and so are all other parameters
+        CHECK(sum(reading.leaf(shared)).item() == 3);
+        CHECK_NOTHROW(others.backward(sum(others.leaf(own) * others.leaf(frozen))));
+        CHECK(values(own.grad()) == Values{1, 2});
+
+        go_on.set_value();
+        thread.join();
+        tape.backward(loss);  // the same one, now that nobody holds it
+    }
+    CHECK(values(own.grad()) == Values{2, 3});
+    CHECK(values(shared.grad()) == Values{2, 3});
+}
+
+TEST_CASE("tape: threads train models of their own, and take over the records of threads that ended") {
+    for (int round = 0; round < 3; ++round) {
+        std::vector<std::thread> threads;
+        std::vector<Values> gradients(4);
+        for (std::size_t i = 0; i < gradients.size(); ++i) {
+            threads.emplace_back([&gradients, i] {
+                const Parameter p(full({50, 3}, static_cast<Real>(i + 1)));
+                for (int step = 0; step < 20; ++step) {
+                    Tape tape;
+                    tape.backward(sum(tape.leaf(p) * tape.leaf(p)));
+                }
+                gradients[i] = values(p.grad());
+            });
+        }
+        for (std::thread& thread : threads) thread.join();
+        for (std::size_t i = 0; i < gradients.size(); ++i)
+            CHECK(gradients[i] == Values(150, 40 * static_cast<Real>(i + 1)));
+    }
+}
+
+TEST_CASE("tape: a chain of a million ops on a stack of 8 MiB, within 1 GB, trimmed afterwards") {
+    struct Chain {
+        Real value = 0, gradient = 0;
+        std::size_t size = 0;
+        std::optional<double> rss_before, peak, rss_after;
+
+        void run() {
+            reset_peak();
+            rss_before = process_bytes("VmRSS");
+            const Parameter p(vector({3}));
+            {
+                Tape tape;
+                Var x = tape.leaf(p);
+                for (int i = 0; i < 500'000; ++i) x = -(x + Real{1});
+                value = x.item();
+                size = tape.size();
+                tape.backward(x);
+                gradient = p.grad()(0);
+            }
+            peak = process_bytes("VmHWM");
+            rss_after = process_bytes("VmRSS");
+        }
+    } chain;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, std::size_t{8} << 20);
+    pthread_t thread{};
+    const auto run = [](void* raw) -> void* {
+        static_cast<Chain*>(raw)->run();
+        return nullptr;
+    };
+    REQUIRE(pthread_create(&thread, &attributes, run, &chain) == 0);
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+
+    CHECK(chain.size == 1'000'001);
+    CHECK(chain.value == 3);
+    CHECK(chain.gradient == 1);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need memory of their own
+    if (chain.rss_before && chain.peak && chain.rss_after) {
+        const double peak = (*chain.peak - *chain.rss_before) / 1e6,
+                     kept = (*chain.rss_after - *chain.rss_before) / 1e6;
+        MESSAGE("a million ops: ", peak, " MB at the peak, ", kept, " MB kept afterwards");
+        CHECK(peak < 1000);
+        CHECK(kept < 100);
+    }
+#endif
+}
