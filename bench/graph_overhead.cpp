@@ -1,4 +1,4 @@
-// What the engine itself costs an operation: W8 of the work list, 500 times y = y * w, y = y + b on one element.
+// What the engine itself costs an operation: 500 times y = y * w, y = y + b on one element.
 #include <benchmark/benchmark.h>
 
 #include <embergrad/embergrad.hpp>

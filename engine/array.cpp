@@ -5,6 +5,26 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
+const IdArray::Rows& IdArray::rectangular(const Rows& ids) {
+    std::size_t row = 0;
+    for (const Row& ids_of_row : ids) {
+        require(ids_of_row.size() == ids.begin()->size(), "IdArray: row ", row, " has ", ids_of_row.size(),
+                " ids and row 0 has ", ids.begin()->size(), "; pad them to one length (pad_batch)");
+        ++row;
+    }
+    return ids;
+}
+
+const std::initializer_list<IdArray::Rows>& IdArray::rectangular(const std::initializer_list<Rows>& ids) {
+    const auto width = [](const Rows& rows) { return rows.size() == 0 ? 0 : rows.begin()->size(); };
+    for (const Rows& rows : ids) {
+        require(rows.size() == ids.begin()->size() && width(rows) == width(*ids.begin()),
+                "IdArray: all blocks must have as many rows and columns as the first");
+        rectangular(rows);
+    }
+    return ids;
+}
+
 std::size_t element_count(const Shape& shape) {
     std::size_t count = 1;
     bool overflow = false;

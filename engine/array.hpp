@@ -29,7 +29,7 @@ using RowMajorArray = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::lay
 }  // namespace detail
 
 /// A dense row-major array of reals. `Array(shape)` is uninitialised; a default one is a scalar (xtensor's rule),
-/// never "nothing".
+/// never "nothing". Lists of lists in braces must be of one length: xtensor does not check it.
 using Array = detail::RowMajorArray<Real>;
 
 /// A dense row-major array of ids, class labels or lengths: any shape, 64-bit. Arrays of 32-bit integers are widened;
@@ -37,6 +37,7 @@ using Array = detail::RowMajorArray<Real>;
 class IdArray : public detail::RowMajorArray<std::int64_t> {
 public:
     using Base = detail::RowMajorArray<std::int64_t>;
+    using Row = std::initializer_list<std::int64_t>;
 
     /// No ids: shape (0).
     IdArray() : Base(Shape{0}) {}
@@ -46,8 +47,9 @@ public:
     /// One id: shape ().
     static IdArray scalar(std::int64_t id) { return IdArray(Shape{}, id); }
     IdArray(std::initializer_list<std::int64_t> ids) : Base(ids) {}
-    IdArray(std::initializer_list<std::initializer_list<std::int64_t>> ids) : Base(ids) {}
-    IdArray(std::initializer_list<std::initializer_list<std::initializer_list<std::int64_t>>> ids) : Base(ids) {}
+    /// Lists of lists must be of one length: std::invalid_argument otherwise (pad_batch takes ragged ones).
+    IdArray(std::initializer_list<Row> ids) : Base(rectangular(ids)) {}
+    IdArray(std::initializer_list<std::initializer_list<Row>> ids) : Base(rectangular(ids)) {}
 
     /// From an xtensor array or expression of 32-bit or 64-bit signed integers.
     template <class E>
@@ -60,6 +62,12 @@ public:
     requires(sizeof(Integer) >= 4) IdArray(const std::vector<Integer>& ids) : Base(Shape{ids.size()}) {  // NOLINT
         std::copy(ids.begin(), ids.end(), this->storage().begin());
     }
+
+private:
+    // xtensor believes the first row and writes all of them.
+    using Rows = std::initializer_list<Row>;
+    static const Rows& rectangular(const Rows& ids);
+    static const std::initializer_list<Rows>& rectangular(const std::initializer_list<Rows>& ids);
 };
 
 /// Products of extents in 64 bits. Throws std::invalid_argument where they do not fit.

@@ -82,9 +82,30 @@ double numerical_derivative(const Function& f, const Parameter& input, std::size
     return (above - below) / static_cast<double>(high - low);  // the step that was really made
 }
 
+/// What a difference is divided by is at least this: differences of smaller gradients are mostly rounding.
+constexpr double kSmallGradient = sizeof(Real) == 8 ? 1e-3 : 1;
+
+/// Looks for an error larger than the worst so far. Relative to the gradient itself or, where that is small, to the
+/// largest of the input (but no more than 1).
+void compare(std::size_t k, const Shape& shape, const Array& analytical, const std::vector<double>& numerical,
+             GradcheckResult& result) {
+    double largest = 0;
+    for (double gradient : numerical) largest = std::max(largest, std::abs(gradient));
+    const double scale = std::max(std::min(largest, 1.0), kSmallGradient);
+    for (std::size_t i = 0; i < numerical.size(); ++i) {
+        const auto gradient = static_cast<double>(analytical.data()[i]);
+        const double error = std::abs(gradient - numerical[i]) / std::max(scale, std::abs(numerical[i]));
+        if (error <= result.worst || std::isnan(result.worst)) continue;  // a NaN is reported, and stays
+        result.worst = error;
+        result.message = "input " + std::to_string(k) + " at " + position_text(i, shape) + ": analytical " +
+                         detail::number_text(gradient) + ", numerical " + detail::number_text(numerical[i]);
+    }
+}
+
 }  // namespace
 
 GradcheckResult gradcheck(const Function& f, const std::vector<Parameter>& inputs, const GradcheckOptions& options) {
+    require(!inputs.empty(), "gradcheck: there are no inputs to check");
     for (const Parameter& input : inputs) {
         require(input.requires_grad(), "gradcheck: an input of shape ", input.shape(), " has requires_grad off");
     }
@@ -96,17 +117,12 @@ GradcheckResult gradcheck(const Function& f, const std::vector<Parameter>& input
     GradcheckResult result;
     const std::vector<Array> gradients = analytical_gradients(f, inputs, options.seed);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
-        for (std::size_t i = 0; i < inputs[k].size(); ++i) {
+        std::vector<double> numerical(inputs[k].size());
+        for (std::size_t i = 0; i < numerical.size(); ++i) {
             const double x = std::abs(static_cast<double>(inputs[k].value().data()[i]));
-            const double numerical = numerical_derivative(f, inputs[k], i, step * std::max(1.0, x), options.seed);
-            const auto analytical = static_cast<double>(gradients[k].data()[i]);
-            const double error = std::abs(analytical - numerical) / std::max(1.0, std::abs(numerical));
-            if (error <= result.worst || std::isnan(result.worst)) continue;  // a NaN is reported, and stays
-            result.worst = error;
-            result.message = "input " + std::to_string(k) + " at " + position_text(i, inputs[k].shape()) +
-                             ": analytical " + detail::number_text(analytical) + ", numerical " +
-                             detail::number_text(numerical);
+            numerical[i] = numerical_derivative(f, inputs[k], i, step * std::max(1.0, x), options.seed);
         }
+        compare(k, inputs[k].shape(), gradients[k], numerical, result);
     }
     result.ok = result.worst <= tolerance;
     return result;

@@ -14,7 +14,8 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 struct GradcheckOptions {
     /// Half the distance of the two evaluations, times max(1, |x|). 0: what suits the precision.
     double step = 0;
-    /// The largest |analytical - numerical| / max(1, |numerical|) that passes. 0: 1e-6 in double, 2e-2 in float.
+    /// The largest relative error that passes: |analytical - numerical| / |numerical|, where a gradient smaller than
+    /// the input's largest (or than 1, if that is smaller) counts as that. 0: 1e-6 in double, 2e-2 in float.
     double tolerance = 0;
     /// Of the tape's Rng, the same for each evaluation: dropout is checked too.
     std::uint64_t seed = 0;

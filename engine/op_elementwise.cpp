@@ -104,6 +104,9 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
     }
 }
 
+/// Whether an input of this shape is repeated along some axis to meet the other.
+bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape()); }
+
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
 template <class Derivative>
 void add_gradient(Var out, Var self, Var other, Derivative df) {
@@ -116,11 +119,17 @@ void add_gradient(Var out, Var self, Var other, Derivative df) {
             dself[i] += derivative_at(df, g[i], self_value, i, other_value, i);
         return;
     }
+    const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
+    if (!is_repeated(self, out)) {
+        for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
+            dself[i] += derivative_at(df, g[o], self_value, i, other_value, j);
+        });
+        return;
+    }
     std::vector<double, Allocator<double>> sums(self.size(), 0.0);
-    for_each_element(broadcast("gradient", self.shape(), other.shape()),
-                     [&](std::size_t o, std::size_t i, std::size_t j) {
-                         sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
-                     });
+    for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
+        sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
+    });
     for (std::size_t i = 0; i < sums.size(); ++i) dself[i] += static_cast<Real>(sums[i]);
 }
 
@@ -175,6 +184,11 @@ Var div(Var a, Var b) {
 Var div(Var x, Real divisor) {
     return unary<Reads::nothing>(
         x, [=](Real v) { return v / divisor; }, [=](Real g, Real) { return g / divisor; });
+}
+
+Var div(Real dividend, Var x) {
+    return unary<Reads::input>(
+        x, [=](Real v) { return dividend / v; }, [=](Real g, Real v) { return -g * (dividend / v) / v; });
 }
 
 Var neg(Var x) {

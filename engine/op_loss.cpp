@@ -221,8 +221,4 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     return loss;
 }
 
-Var cross_entropy(Var logits, const Array& probabilities, const CrossEntropyOptions& options) {
-    return cross_entropy(logits, logits.tape().constant(probabilities), options);
-}
-
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

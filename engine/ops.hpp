@@ -4,6 +4,7 @@
 // tape. An axis may be negative: -1 is the last.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -23,8 +24,9 @@ Var add(Var a, Var b);
 Var sub(Var a, Var b);
 Var mul(Var a, Var b);
 Var div(Var a, Var b);
-/// By a number that needs no gradient.
+/// By, or of, a number that needs no gradient.
 Var div(Var x, Real divisor);
+Var div(Real dividend, Var x);
 Var neg(Var x);
 Var exp(Var x);
 /// Natural logarithm; -inf at 0, NaN below.
@@ -50,10 +52,11 @@ inline Var operator-(Real offset, Var x) { return affine(x, -1, offset); }
 inline Var operator*(Var x, Real factor) { return affine(x, factor, 0); }
 inline Var operator*(Real factor, Var x) { return affine(x, factor, 0); }
 inline Var operator/(Var x, Real divisor) { return div(x, divisor); }
+inline Var operator/(Real dividend, Var x) { return div(dividend, x); }
 
 // ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
 // Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated
-// in double. The sum of nothing is 0, its mean NaN, its max an error.
+// in double (masked_mean: 32 rows at a time in Real). The sum of nothing is 0, its mean NaN, its max an error.
 
 Var sum(Var x);
 Var sum(Var x, std::int64_t axis, bool keepdim = false);
@@ -146,6 +149,12 @@ struct CrossEntropyOptions {
 Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions& options = {});
 /// Against class probabilities of the same shape as the logits; the mean divides by B. ignore_index must be negative.
 Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& options = {});
-Var cross_entropy(Var logits, const Array& probabilities, const CrossEntropyOptions& options = {});
+/// The same from an array of reals. (A template, so that arrays and lists of integers are ids.)
+template <class E>
+requires std::floating_point<typename E::value_type> Var cross_entropy(Var logits,
+                                                                       const xt::xexpression<E>& probabilities,
+                                                                       const CrossEntropyOptions& options = {}) {
+    return cross_entropy(logits, logits.tape().constant(Array(probabilities)), options);
+}
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

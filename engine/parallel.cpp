@@ -55,6 +55,7 @@ public:
     bool try_run(Job& job) {
         const std::unique_lock use(use_, std::try_to_lock);
         if (!use) return false;
+        const InsideGuard inside;  // a nested call must not wait for the pool this thread holds
         start();
         {
             const std::lock_guard lock(mutex_);
@@ -71,6 +72,11 @@ public:
     }
 
 private:
+    struct InsideGuard {
+        InsideGuard() { inside_ = true; }
+        ~InsideGuard() { inside_ = false; }
+    };
+
     void start() {
         try {
             while (static_cast<int>(workers_.size()) + 1 < threads_) workers_.emplace_back([this] { worker(); });
@@ -148,9 +154,7 @@ void run_tiles(std::size_t tiles, void (*run)(void*, std::size_t), void* context
         job.tiles = tiles;
         job.run = run;
         job.context = context;
-        ThreadPool::inside_ = true;  // a nested call must not wait for the pool this thread holds
         const bool done = pool().try_run(job);
-        ThreadPool::inside_ = false;
         if (job.error) std::rethrow_exception(job.error);
         if (done) return;
     }

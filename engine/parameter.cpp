@@ -139,9 +139,8 @@ RowGradient& Parameter::mutable_row_grad() const {
 void Parameter::add_grad(Array gradient) const {
     require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
             " does not fit a parameter of shape ", shape());
-    if (state().kind == GradientKind::dense) {
-        require(state_->dense.shape() == shape(), "Parameter: the gradient of a parameter of shape ", shape(),
-                " was replaced by one of shape ", state_->dense.shape());
+    check_gradient();
+    if (state_->kind == GradientKind::dense) {
         Real* sum = state_->dense.data();
         const Real* term = gradient.data();
         for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
@@ -158,6 +157,13 @@ void Parameter::add_grad(RowGradient gradient) const {
     if (state().kind == GradientKind::dense) return gradient.add_to(state_->dense);
     state_->rows.append(std::move(gradient));
     state_->kind = GradientKind::rows;
+}
+
+void Parameter::check_gradient() const {
+    if (state().kind == GradientKind::rows) state_->rows.check_fits(shape());
+    require(state_->kind != GradientKind::dense || state_->dense.shape() == shape(),
+            "Parameter: the gradient of a parameter of shape ", shape(), " was replaced by one of shape ",
+            state_->dense.shape());
 }
 
 void Parameter::zero_grad(bool set_to_none) const {

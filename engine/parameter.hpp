@@ -89,6 +89,9 @@ public:
     /// Throws std::invalid_argument if the shape or a row does not fit; nothing is changed then.
     void add_grad(Array gradient) const;
     void add_grad(RowGradient gradient) const;
+    /// Throws std::invalid_argument or std::out_of_range if the gradient, replaced through mutable_grad() or
+    /// mutable_row_grad(), does not fit the parameter.
+    void check_gradient() const;
     /// Drops the gradient; `set_to_none = false` keeps a zero one instead (zeros, or no rows).
     void zero_grad(bool set_to_none = true) const;
 

@@ -14,8 +14,9 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// xoshiro256++ (Blackman and Vigna, 2019), seeded through splitmix64. The same seed gives the same numbers on every
-/// machine and compiler. A standard uniform random bit generator too. Not for two threads at once.
+/// xoshiro256++ (Blackman and Vigna, 2019), seeded through splitmix64. The same seed gives the same bits and
+/// uniform numbers on every machine and compiler; normal ones too, as far as the C library's functions agree. A
+/// standard uniform random bit generator too. Not for two threads at once.
 class Rng {
 public:
     using result_type = std::uint64_t;

@@ -13,59 +13,73 @@ namespace {
 using detail::Node;
 using detail::TapeRecord;
 
-constexpr std::size_t kKeptNodes = 16384;  // a record keeps at most this many for the next tape
-constexpr std::size_t kKeptBuffer = 1024;  // bytes of a buffer that a node keeps; larger ones go to the thread's cache
+constexpr std::size_t kKeptNodes = 16384;   // a record keeps as many for the next tape
+constexpr std::size_t kMostNodes = 131072;  // and up to this many where two tapes in turn needed more
+constexpr std::size_t kKeptBuffer = 1024;   // bytes of a buffer that a node keeps; larger ones go to the thread's cache
 
 /// Records that no tape uses. A thread's own are taken first, so that a loop over steps meets warm nodes.
 class RecordPool {
 public:
-    ~RecordPool() {
-        release();
-        const std::lock_guard lock(orphans_mutex());
-        for (TapeRecord* record : free_) orphans().push_back(record);
-    }
+    ~RecordPool();
 
     TapeRecord& take() {
-        if (free_.empty()) adopt_or_create();
-        TapeRecord& record = *free_.back();
-        free_.pop_back();
-        return record;
+        TapeRecord* record = pop(free_);
+        if (record == nullptr) record = adopt();
+        return record != nullptr ? *record : *new TapeRecord();
     }
-    void give_back(TapeRecord& record) noexcept { free_.push_back(&record); }  // reserved for in take()
+    void give_back(TapeRecord& record) noexcept { push(free_, record); }
     void release() {
-        for (TapeRecord* record : free_) std::vector<std::unique_ptr<Node[]>>().swap(record->chunks);
+        for (TapeRecord* record = free_; record != nullptr; record = record->next) record->release();
+    }
+
+    /// For a record whose thread has ended: the next thread that needs one takes it.
+    static void abandon(TapeRecord& record) noexcept {
+        const std::lock_guard lock(orphans_mutex());
+        push(orphans, record);
     }
 
 private:
-    // Never destroyed: a stale Var may ask its record at any time.
-    static std::vector<TapeRecord*>& orphans() {
-        static auto& records = *new std::vector<TapeRecord*>();
-        return records;
+    static void push(TapeRecord*& list, TapeRecord& record) noexcept { record.next = std::exchange(list, &record); }
+    static TapeRecord* pop(TapeRecord*& list) { return list == nullptr ? nullptr : std::exchange(list, list->next); }
+    static TapeRecord* adopt() {
+        const std::lock_guard lock(orphans_mutex());
+        return pop(orphans);
     }
+    // Never destroyed: a tape may end after everything else has.
     static std::mutex& orphans_mutex() {
         static auto& mutex = *new std::mutex();
         return mutex;
     }
-    void adopt_or_create() {
-        const std::lock_guard lock(orphans_mutex());
-        free_.reserve(++created_);
-        if (orphans().empty()) orphans().push_back(new TapeRecord());
-        free_.push_back(orphans().back());
-        orphans().pop_back();
-    }
 
-    std::vector<TapeRecord*> free_;
-    std::size_t created_ = 0;
+    static TapeRecord* orphans;
+    TapeRecord* free_ = nullptr;
 };
 
+TapeRecord* RecordPool::orphans = nullptr;
+
+// A tape with static storage ends after its thread's pool has.
+thread_local bool pool_ended = false;
 thread_local RecordPool pool;
+
+RecordPool::~RecordPool() {
+    release();
+    while (TapeRecord* record = pop(free_)) abandon(*record);
+    pool_ended = true;
+}
 
 void shrink(Array& buffer) {
     if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
 }
 
 void make_room(Array& buffer, const Shape& shape) {
-    if (!same_shape(buffer.shape(), shape)) buffer.resize(shape);
+    if (same_shape(buffer.shape(), shape)) return;
+    element_count(shape);  // refuses extents whose product wraps around
+    try {
+        buffer.resize(shape);
+    } catch (...) {
+        buffer = Array(Shape{0});  // xtensor has taken the shape already, but there is no memory behind it
+        throw;
+    }
 }
 
 /// Makes a node ready for its next use.
@@ -82,11 +96,13 @@ void recycle(Node& node) {
 
 void recycle(TapeRecord& record) {
     for (std::size_t i = 0; i < record.size; ++i) recycle(record.at(i));
-    record.size = 0;
+    const std::size_t wanted = std::min({record.size, record.last_size, kMostNodes});
+    const std::size_t kept_chunks = (std::max(wanted, kKeptNodes) + TapeRecord::kChunk - 1) / TapeRecord::kChunk;
+    record.last_size = std::exchange(record.size, 0);
     record.leaves.clear();
     std::fill(record.leaf_slots.begin(), record.leaf_slots.end(), std::size_t{0});
-    if (record.chunks.size() * TapeRecord::kChunk > kKeptNodes) {
-        record.chunks.resize(kKeptNodes / TapeRecord::kChunk);
+    if (record.chunks.size() > kept_chunks) {
+        record.chunks.resize(kept_chunks);
         record.chunks.shrink_to_fit();
         detail::trim_heap();
     }
@@ -146,6 +162,7 @@ void check_gradient(const Node& leaf) {
     require<std::logic_error>(!leaf.has_grad || same_shape(leaf.grad.shape(), leaf.value->shape()),
                               "backward: an op left a gradient of shape ", leaf.grad.shape(),
                               " for a parameter of shape ", leaf.value->shape());
+    leaf.parameter.check_gradient();
 }
 
 /// Hands a leaf's gradient over to its parameter.
@@ -164,7 +181,8 @@ void commit(Node& leaf) {
 
 }  // namespace
 
-Tape::Tape(const TapeOptions& options) : options_(options), record_(pool.take()), generation_(++record_.generation) {
+Tape::Tape(const TapeOptions& options)
+    : options_(options), record_(pool_ended ? *new TapeRecord() : pool.take()), generation_(++record_.generation) {
     record_.tape = this;
 }
 
@@ -172,7 +190,10 @@ Tape::~Tape() {
     ++record_.generation;  // from here on every Var of this tape is stale
     recycle(record_);
     record_.tape = nullptr;
-    pool.give_back(record_);
+    if (pool_ended)
+        RecordPool::abandon(record_);
+    else
+        pool.give_back(record_);
 }
 
 std::size_t Tape::size() const { return record_.size; }
@@ -200,7 +221,6 @@ Var Tape::leaf(const Parameter& parameter) {
     std::size_t& slot = leaf_slot(record_, parameter);
     if (slot != 0) return Var(record_, record_.at(slot - 1), generation_);
 
-    record_.leaves.reserve(record_.leaves.size() + 1);
     const Var leaf = add_node(recording() && parameter.requires_grad());
     leaf.node_->is_leaf = true;
     leaf.node_->parameter = parameter;
@@ -262,6 +282,11 @@ void Tape::run_backward(std::size_t root_index) {
     }
 }
 
+std::size_t Var::dim(std::size_t axis) const {
+    require<std::out_of_range>(axis < rank(), "Var::dim: axis ", axis, " does not exist in shape ", shape());
+    return shape()[axis];
+}
+
 Real Var::item() const {
     require(size() == 1, "Var::item: shape ", shape(), " has ", size(), " elements, not one");
     return value().data()[0];
@@ -308,6 +333,16 @@ void Var::check_version() const {
 namespace detail {
 
 void release_tape_records() { pool.release(); }
+
+void TapeRecord::release() {
+    std::vector<std::unique_ptr<Node[]>>().swap(chunks);
+    std::vector<std::size_t>().swap(leaf_slots);
+    std::vector<std::size_t>().swap(leaves);
+}
+
+void fail_leaf_write() {
+    fail<std::logic_error>("Var::mutable_value: a leaf's values are its parameter's; see Parameter::mutable_value");
+}
 
 void fail_stale() {
     fail<std::logic_error>("Var: used after its tape has ended (or never assigned); values live as long as their tape");

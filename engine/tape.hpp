@@ -93,7 +93,8 @@ public:
     const Array& value() const;
     const Shape& shape() const { return node().value->shape(); }
     std::size_t rank() const { return shape().size(); }
-    std::size_t dim(std::size_t axis) const { return shape()[axis]; }
+    /// Throws std::out_of_range if there is no such axis.
+    std::size_t dim(std::size_t axis) const;
     std::size_t size() const { return node().value->size(); }
     /// The only element. Throws std::invalid_argument if there is not exactly one.
     Real item() const;
@@ -106,7 +107,8 @@ public:
     Tape& tape() const;
 
     // For authors of ops.
-    Array& mutable_value() const { return node().own_value; }
+    /// A result's values, to be written. Throws std::logic_error for a leaf.
+    Array& mutable_value() const;
     /// Where to add a gradient, for kernels that can overwrite: `beta` is 0 if nothing has arrived (the array is
     /// uninitialised then and must be written whole), else 1.
     struct GradTarget {
@@ -209,16 +211,21 @@ struct TapeRecord {
     Tape* tape = nullptr;
     std::vector<std::unique_ptr<Node[]>> chunks;  // node addresses stay put while the tape grows
     std::size_t size = 0;
+    std::size_t last_size = 0;            // of the tape before
+    TapeRecord* next = nullptr;           // in a list of records that no tape uses
     std::vector<std::size_t> leaf_slots;  // open addressing from parameter to node index + 1
     std::vector<std::size_t> leaves;      // node indices of the leaves
     bool in_backward = false;
 
     Node& at(std::size_t index) { return chunks[index / kChunk][index % kChunk]; }
+    /// Gives the memory back; only while no tape uses the record.
+    void release();
 };
 
 /// Frees the nodes that the calling thread keeps for its next tapes.
 void release_tape_records();
 [[noreturn]] void fail_stale();
+[[noreturn]] void fail_leaf_write();
 
 }  // namespace detail
 
@@ -233,6 +240,13 @@ inline const Array& Var::value() const {
     if (node.is_leaf) [[unlikely]]
         check_version();
     return *node.value;
+}
+
+inline Array& Var::mutable_value() const {
+    detail::Node& node = this->node();
+    if (node.is_leaf) [[unlikely]]
+        detail::fail_leaf_write();
+    return node.own_value;
 }
 
 inline Tape& Var::tape() const {

@@ -21,6 +21,7 @@ THIRD_PARTY = {
     "xtl/": "engine/array.hpp",
     "cblas.h": "engine/blas.cpp",
     "nlohmann/": "io/",
+    "sanitizer/": "engine/memory.cpp",
 }
 POSIX = {"fcntl.h", "malloc.h", "pthread.h", "sched.h", "unistd.h"}  # and sys/...
 EXPRESSIONS = re.compile(r"\b(xmath|xview|xoperation|xeval|xbuilder|xrandom|xsort)\.hpp")

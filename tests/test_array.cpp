@@ -150,3 +150,12 @@ TEST_CASE("error: a message is put together from texts, numbers and shapes") {
                          "nan nan inf -inf", std::logic_error);
     CHECK_THROWS_WITH_AS(fail<std::runtime_error>(1e300, ' ' == ' ' ? " " : "", 1.0), "1e+300 1", std::runtime_error);
 }
+
+TEST_CASE("IdArray: lists of different lengths are refused") {
+    CHECK_THROWS_WITH_AS((IdArray{{3, 1}, {5, 9, 2}}),
+                         "IdArray: row 1 has 3 ids and row 0 has 2; pad them to one length (pad_batch)",
+                         std::invalid_argument);
+    CHECK_THROWS_AS((IdArray{{{1, 2}, {3, 4}}, {{5, 6}}}), std::invalid_argument);
+    CHECK_THROWS_AS((IdArray{{{1, 2}, {3, 4}}, {{5}, {6}}}), std::invalid_argument);
+    CHECK(IdArray{{3, 1}, {5, 9}}.shape() == Shape{2, 2});
+}

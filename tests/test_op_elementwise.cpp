@@ -320,3 +320,12 @@ TEST_CASE("elementwise: only what needs a gradient gets one") {
     Tape eval(Mode::eval);
     CHECK(!(eval.leaf(w) * eval.leaf(w)).needs_grad());
 }
+
+TEST_CASE("div: by and of a number") {
+    const Parameter x(Array{1, 2, -4});
+    check_gradient({x}, [&](Tape& tape) { return tape.leaf(x) / Real{49}; });
+    check_gradient({x}, [&](Tape& tape) { return Real{3} / tape.leaf(x); });
+    Tape tape;
+    CHECK((Real{3} / tape.leaf(x)).value()(1) == Real{1.5});
+    CHECK((tape.constant(Array{49}) / Real{49}).item() == 1);
+}

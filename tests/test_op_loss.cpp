@@ -54,7 +54,7 @@ void check_references(const Array& logits, const Targets& targets, const std::ve
     }
 }
 
-/// The definition, in double: SEMANTICS as a formula, for (B, K) logits and rows of class probabilities q.
+/// The definition, in double, for (B, K) logits and rows of class probabilities q.
 /// Ids are one-hot rows, except that the mean then divides by their weights.
 struct Naive {
     std::vector<double> losses, gradient;  // (B), and (B, K) of the sum of the losses
@@ -435,4 +435,15 @@ TEST_CASE("cross_entropy: only the gradient of the logits needs the probabilitie
     const std::vector<Array> inputs = {wave({2, 3}), softmax_of(wave({2, 3}, 5))};
     check_refuses_changed(inputs, 1, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
     check_allows_changed(inputs, 0, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
+}
+
+TEST_CASE("cross_entropy: integers of any array are ids, reals are probabilities") {
+    Tape tape;
+    const Var logits = tape.constant(Array{{3, 3}, {2, 2}});
+    const xt::xarray<int> narrow = {0, 1};
+    const xt::xarray<double> probabilities = {{1, 0}, {0, 1}};
+    const Real expected = cross_entropy(logits, IdArray{0, 1}).item();
+    CHECK(cross_entropy(logits, {0, 1}).item() == expected);
+    CHECK(cross_entropy(logits, narrow).item() == expected);
+    CHECK(cross_entropy(logits, probabilities).item() == expected);
 }

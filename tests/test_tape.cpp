@@ -52,7 +52,7 @@ void check_invalid(const std::function<void()>& call, const std::string& message
     CHECK_THROWS_WITH_AS(call(), message.c_str(), std::invalid_argument);
 }
 
-/// An op of a user's own, written as DESIGN.md says. a: (M, K), b: (K, N) -> (M, N)
+/// An op of a user's own. a: (M, K), b: (K, N) -> (M, N)
 Var my_matmul(Var a, Var b) {
     if (a.rank() != 2 || b.rank() != 2 || a.dim(1) != b.dim(0)) throw std::invalid_argument("my_matmul: shapes");
     const std::size_t m = a.dim(0), k = a.dim(1), n = b.dim(1);
@@ -785,4 +785,60 @@ TEST_CASE("tape: a chain of a million ops on a stack of 8 MiB, within 1 GB, trim
         CHECK(kept < 100);
     }
 #endif
+}
+
+namespace {
+
+// Ends after everything of the thread has: its record must find a place even then.
+std::optional<Tape> tape_with_static_storage;
+
+}  // namespace
+
+TEST_CASE("tape: one with static storage may end after its thread's memory") {
+    tape_with_static_storage.emplace();
+    CHECK(tape_with_static_storage->constant(ones({3})).size() == 3);
+}
+
+TEST_CASE("tape: a result too large for the memory leaves no trace; the next one is sound") {
+    const Shape huge{std::size_t{1} << 40, std::size_t{1} << 16};
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        Tape tape;
+        CHECK_THROWS_AS(tape.workspace(huge), std::bad_alloc);
+        CHECK_THROWS_AS(tape.workspace(huge), std::bad_alloc);
+    }
+    Tape tape;
+    CHECK_THROWS_AS(tape.workspace({std::size_t{1} << 62, 4}), std::invalid_argument);
+    const Var sound = tape.workspace({2, 3});
+    CHECK(sound.value().storage().size() == 6);
+}
+
+TEST_CASE("tape: a gradient that was replaced by a misfit is found before any parameter changes") {
+    const Parameter a(ones({2})), b(ones({2}));
+    b.add_grad(ones({2}));
+    b.mutable_grad() = ones({3});
+    Tape tape;
+    const Var loss = sum(tape.leaf(a) * tape.leaf(b));
+    CHECK_THROWS_AS(tape.backward(loss), std::invalid_argument);
+    CHECK(!a.has_gradient());
+}
+
+TEST_CASE("tape: a leaf's values are not written through its Var, and axes are checked") {
+    const Parameter a(ones({2}));
+    Tape tape;
+    CHECK_THROWS_AS(tape.leaf(a).mutable_value(), std::logic_error);
+    CHECK_THROWS_WITH_AS(tape.leaf(a).dim(2), "Var::dim: axis 2 does not exist in shape (2,)", std::out_of_range);
+}
+
+TEST_CASE("tape: a thread keeps the nodes of long tapes that come in turn") {
+    const Parameter x(ones({1}));
+    const auto allocations_of_a_long_tape = [&] {
+        const std::uint64_t before = memory_stats().system_allocations;
+        Tape tape(Mode::eval);
+        Var y = tape.leaf(x);
+        for (int i = 0; i < 50'000; ++i) y = y + Real{1};
+        return memory_stats().system_allocations - before;
+    };
+    allocations_of_a_long_tape();
+    allocations_of_a_long_tape();
+    CHECK(allocations_of_a_long_tape() == 0);
 }

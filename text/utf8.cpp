@@ -106,15 +106,19 @@ std::string lowercase(std::string_view text) {
     small.reserve(text.size());
     while (!text.empty()) {
         const char byte = text.front();
-        const bool capital = byte >= 'A' && byte <= 'Z';
-        const CodePoint point = static_cast<unsigned char>(byte) < 0x80 ? CodePoint{} : first_code_point(text);
+        if (static_cast<unsigned char>(byte) < 0x80) {  // mostly
+            small += byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+            text.remove_prefix(1);
+            continue;
+        }
+        const CodePoint point = first_code_point(text);
         const char32_t letter = small_letter(point.value);
         if (letter != point.value)
             append_utf8(small, letter);
         else if (point.length > 1)
             small += text.substr(0, point.length);
         else
-            small += capital ? static_cast<char>(byte - 'A' + 'a') : byte;
+            small += byte;
         text.remove_prefix(point.length > 1 ? point.length : 1);
     }
     return small;
