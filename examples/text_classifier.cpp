@@ -146,6 +146,17 @@ void print_summary(const TrainingSummary& summary) {
               << " tokens/s of training\n";
 }
 
+/// Throws std::runtime_error if divergence left nothing to go on with.
+void report_divergence(const TrainingSummary& summary) {
+    const std::string what = "the loss is no longer finite in epoch " + std::to_string(summary.epochs + 1);
+    const std::string advice = "; a smaller --lr may help";
+    if (summary.kept_epoch == 0)
+        throw std::runtime_error(what + ", and there are no weights from before it: nothing is tested or saved" +
+                                 advice);
+    std::cerr << "text_classifier: " + what + ": back to the weights after epoch " +
+                     std::to_string(summary.kept_epoch) + advice + '\n';
+}
+
 void print_answers(const std::vector<Answer>& answers) {
     for (std::size_t i = 0; i < answers.size(); ++i) {
         std::cout << (i == 0 ? "" : "\t") << answers[i].label << '\t' << fixed(answers[i].probability, 4);
@@ -186,6 +197,7 @@ int train_and_test(const Settings& settings) {
     const EncodedTexts training = encode(classifier.vocabulary, data.training, classifier.max_length);
     const EncodedTexts validation = encode(classifier.vocabulary, data.validation, classifier.max_length);
     const TrainingSummary summary = train(classifier, training, validation, settings, rng);
+    if (summary.diverged) report_divergence(summary);
     print_summary(summary);
 
     if (!data.test.texts.empty()) {
@@ -196,6 +208,7 @@ int train_and_test(const Settings& settings) {
         save_classifier(settings.save, classifier);
         std::cout << "\nsaved in " << settings.save << "; ask it with --load " << settings.save << '\n';
     }
+    if (summary.diverged) return 1;
     return summary.interrupted ? kInterrupted : 0;
 }
 

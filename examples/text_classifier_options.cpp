@@ -100,9 +100,10 @@ void add_training_options(CLI::App& app, Settings& settings) {
     };
     add("--epochs", settings.epochs, "times through the training texts", 1, 1e6)->capture_default_str();
     add("--batch", settings.batch, "texts a step", 1, 1e6)->capture_default_str();
-    add("--lr", settings.lr, "learning rate of Adam", 1e-12, 100)->capture_default_str();
+    constexpr double most = 1e300;  // no limit at all: training that diverges ends by itself and says so
+    add("--lr", settings.lr, "learning rate of Adam", 1e-12, most)->capture_default_str();
     add("--embedding-lr", settings.embedding_lr, "of the embeddings (default: 0.01; with --document: --lr)", 1e-12,
-        100);
+        most);
     app.add_flag("--sparse", settings.sparse, "step only the embeddings of a batch's words (SparseAdam)")
         ->group("Training");
     add("--seed", settings.seed, "of all that is random", 0, 1e18)->capture_default_str();

@@ -1,11 +1,12 @@
 // One class holds what lives from step to step; Trainer::step is the heart.
 #include "text_classifier_training.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
 #include <memory>
-#include <stdexcept>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,11 @@ std::size_t count_equal(const IdArray& a, const IdArray& b) {
     return equal;
 }
 
+bool all_finite(const Array& array) {
+    const std::span values(array.data(), array.size());
+    return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });
+}
+
 /// The weights that did best on the validation texts: by accuracy, then by loss.
 class BestWeights {
 public:
@@ -90,10 +96,11 @@ public:
           bar_(settings.epochs * batches_in_order().size()) {}
 
     TrainingSummary run() {
-        for (std::size_t epoch = 1; epoch <= settings_.epochs && !summary_.interrupted; ++epoch) {
+        for (std::size_t epoch = 1; epoch <= settings_.epochs && !ended(); ++epoch) {
             const Running running = run_epoch(epoch);
-            if (running.texts > 0) finish_epoch(summary_.interrupted ? 0 : epoch, running);
+            if (running.texts > 0 && !summary_.diverged) finish_epoch(summary_.interrupted ? 0 : epoch, running);
         }
+        if (summary_.diverged) summary_.kept_epoch = 0;  // the last weights are of no use
         if (validation_.size() > 0 && !best_.weights().empty()) {
             classifier_.model.load_state_dict(best_.weights());
             summary_.kept_epoch = best_.epoch();
@@ -102,6 +109,8 @@ public:
     }
 
 private:
+    bool ended() const { return summary_.interrupted || summary_.diverged; }
+
     Batches batches_in_order() const {
         return Batches(training_.ids, training_.labels, padding_id(), {.batch_size = settings_.batch});
     }
@@ -118,9 +127,8 @@ private:
             const Clock::time_point start = Clock::now();
             step(batch, running);
             summary_.seconds += std::chrono::duration<double>(Clock::now() - start).count();
-            if (!std::isfinite(running.loss))
-                throw std::runtime_error("the loss is no longer finite in epoch " + std::to_string(epoch) +
-                                         "; a smaller --lr may help");
+            summary_.diverged = !std::isfinite(running.loss);
+            if (summary_.diverged) break;
             ++steps_;
             if (bar_.due()) bar_.draw(steps_, epoch_text(epoch) + running.text() + validation_text_);
         }
@@ -144,20 +152,30 @@ private:
 
     /// Epoch 0 is one that was cut short.
     void finish_epoch(std::size_t epoch, const Running& running) {
+        const bool best = validate(epoch);
+        if (summary_.diverged) return;
         summary_.kept_epoch = epoch;
         if (epoch > 0) summary_.epochs = epoch;
-        bool best = false;
-        if (validation_.size() > 0) {
-            const Evaluation evaluation =
-                evaluate(classifier_.model, validation_, classifier_.label_names.size(), padding_id());
-            best = best_.offer(epoch, evaluation, classifier_.model);
-            validation_text_ = "  validation " + right(percent(evaluation.counts.accuracy()), 7);
-        }
         const std::string text = epoch_text(epoch) + running.text() + validation_text_;
         if (bar_.visible())
             bar_.draw(steps_, text);
         else
             std::cerr << text + (best ? "  best\n" : "\n");
+    }
+
+    /// Says whether these weights are the best so far. They can have diverged with the last step, whose loss is from
+    /// before it.
+    bool validate(std::size_t epoch) {
+        const auto parameters = classifier_.model.parameters();
+        summary_.diverged = !std::all_of(parameters.begin(), parameters.end(),
+                                         [](const Parameter& parameter) { return all_finite(parameter.value()); });
+        if (summary_.diverged || validation_.size() == 0) return false;
+        const Evaluation evaluation =
+            evaluate(classifier_.model, validation_, classifier_.label_names.size(), padding_id());
+        summary_.diverged = !std::isfinite(evaluation.loss);
+        if (summary_.diverged) return false;
+        validation_text_ = "  validation " + right(percent(evaluation.counts.accuracy()), 7);
+        return best_.offer(epoch, evaluation, classifier_.model);
     }
 
     std::string epoch_text(std::size_t epoch) const {

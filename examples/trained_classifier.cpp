@@ -69,14 +69,42 @@ std::optional<std::size_t> load_max_length(const fs::path& path, const std::map<
     return value;
 }
 
-/// (out, in) of a weight in the file.
-Shape matrix_shape(const fs::path& path, const StateDict& weights, const std::string& name) {
-    for (const auto& [other, array] : weights) {
-        if (other != name) continue;
-        if (array.dimension() != 2) fail_at(path, name + " of shape " + to_string(array.shape()) + " is no matrix");
-        return array.shape();
-    }
-    fail_at(path, "no tensor is called " + name);
+const Array& find(const fs::path& path, const StateDict& weights, const std::string& name) {
+    const auto found =
+        std::find_if(weights.begin(), weights.end(), [&](const auto& entry) { return entry.first == name; });
+    if (found == weights.end()) fail_at(path, "no tensor is called " + name);
+    return found->second;
+}
+
+/// One extent of a matrix in the file. At least 1, so that the check of the shape refuses a 0.
+std::size_t extent(const fs::path& path, const StateDict& weights, const std::string& name, std::size_t axis) {
+    const Array& matrix = find(path, weights, name);
+    if (matrix.dimension() != 2) fail_at(path, name + " of shape " + to_string(matrix.shape()) + " is no matrix");
+    return std::max<std::size_t>(matrix.shape()[axis], 1);
+}
+
+/// What the weights' shapes say of the model. All of them are checked before the model takes memory: a few bytes can
+/// claim an extent in the billions beside a 0.
+TextClassifierOptions model_options(const fs::path& path, const StateDict& weights, const Vocabulary& vocabulary,
+                                    std::size_t classes) {
+    const std::size_t dim = extent(path, weights, "embedding.weight", 1);
+    const std::size_t hidden = extent(path, weights, "classifier.1.weight", 0);
+    const auto check = [&](const std::string& name, const Shape& expected) {
+        const Shape shape = find(path, weights, name).shape();
+        if (shape != expected)
+            fail_at(path, name + " has shape " + to_string(shape) + ", but must have " + to_string(expected) +
+                              " to fit the vocabulary, the labels and the other weights");
+    };
+    check("embedding.weight", {vocabulary.size(), dim});
+    check("classifier.1.weight", {hidden, dim});
+    check("classifier.1.bias", {hidden});
+    check("classifier.4.weight", {classes, hidden});
+    check("classifier.4.bias", {classes});
+    return {.vocab_size = vocabulary.size(),
+            .embedding_dim = dim,
+            .num_classes = classes,
+            .hidden_dim = hidden,
+            .padding_idx = vocabulary.padding_id()};
 }
 
 void check_finite(const fs::path& path, const StateDict& weights) {
@@ -90,16 +118,10 @@ void check_finite(const fs::path& path, const StateDict& weights) {
 TextClassifier load_model(const fs::path& path, const StateDict& weights, const Vocabulary& vocabulary,
                           std::size_t classes) {
     check_finite(path, weights);
+    const TextClassifierOptions options = model_options(path, weights, vocabulary, classes);
     Rng rng(0);  // every value is replaced
-    const Shape table = matrix_shape(path, weights, "embedding.weight");
-    const Shape hidden = matrix_shape(path, weights, "classifier.1.weight");
     try {
-        TextClassifier model({.vocab_size = vocabulary.size(),
-                              .embedding_dim = table[1],
-                              .num_classes = classes,
-                              .hidden_dim = hidden[0],
-                              .padding_idx = vocabulary.padding_id()},
-                             rng);
+        TextClassifier model(options, rng);
         model.load_state_dict(weights);
         return model;
     } catch (const std::invalid_argument& error) {

@@ -11,6 +11,8 @@ def problems(readme, program):
     blocks = re.findall(r"```cpp\n(.*?)```", readme, re.DOTALL)
     if program not in blocks:
         yield "README.md does not show examples/quickstart.cpp as it is"
+    if "(output)" in readme:
+        yield "README.md has a place kept for output"
     for target in re.findall(r"\]\(([^)#]+)\)", readme):
         if "://" not in target and not (ROOT / target).exists():
             yield f"README.md links to {target}, which does not exist"
