@@ -7,6 +7,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+using Losses = std::vector<double, Allocator<double>>;  // (B)
+
 /// What both kinds of targets share: (B, K) logits row by row, weights and options.
 struct Rows {
     std::size_t b, k;
@@ -61,8 +63,7 @@ double row_gradient(Var loss, std::size_t i, Reduction reduction, double denomin
     return static_cast<double>(g[0]) / (reduction == Reduction::mean ? denominator : 1);
 }
 
-void store_losses(Var loss, const std::vector<double, Allocator<double>>& rows, Reduction reduction,
-                  double denominator) {
+void store_losses(Var loss, const Losses& rows, Reduction reduction, double denominator) {
     Real* to = loss.mutable_value().data();
     double total = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -113,6 +114,20 @@ void add_smoothed_gradient(const Rows& rows, const Real* p, std::size_t target, 
     dz[target] -= static_cast<Real>(g * peak);
 }
 
+/// The softmax and the loss of each row that counts; returns the weights of their targets, added up.
+double compute_losses(const Rows& rows, const Real* z, const std::int64_t* targets, Real* p, Losses& losses) {
+    const std::size_t k = rows.k;
+    double weights = 0;
+    for (std::size_t i = 0; i < rows.b; ++i) {
+        if (targets[i] == rows.options.ignore_index) continue;
+        const auto target = static_cast<std::size_t>(targets[i]);
+        const LogNormalizer normalizer = softmax_row(z + i * k, k, p + i * k);
+        losses[i] = smoothed_loss(rows, z + i * k, normalizer, target);
+        weights += rows.weight_of(target);
+    }
+    return weights;
+}
+
 /// What a soft target asks of class c: w_c q'_c, where q' = (1 - e) q + e/K.
 struct SoftTarget {
     const Rows& rows;
@@ -124,6 +139,20 @@ struct SoftTarget {
         return rows.weight_of(c) * smoothed;
     }
 };
+
+/// The softmax, its logarithm and the loss of each row: -sum_c w_c q'_c log p_c
+void compute_soft_losses(const Rows& rows, const Real* z, const Real* q, Real* p, Real* log_p, Losses& losses) {
+    const std::size_t k = rows.k;
+    for (std::size_t i = 0; i < rows.b; ++i) {
+        const LogNormalizer normalizer = softmax_row(z + i * k, k, p + i * k);
+        const SoftTarget target{rows, q + i * k};
+        for (std::size_t c = 0; c < k; ++c) {
+            const double log_pc = normalizer.log_probability(z[i * k + c]);
+            losses[i] -= target(c) * log_pc;
+            log_p[i * k + c] = static_cast<Real>(log_pc);
+        }
+    }
+}
 
 /// dz_c += g (p_c sum(w q') - w_c q'_c)
 void add_soft_gradient(const SoftTarget& target, const Real* p, double g, Real* dz) {
@@ -151,16 +180,9 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     const Var p = logits.tape().workspace({b, k});
     const Var loss = reduced_result(logits, logits, b, options.reduction);
 
-    const Real* z = logits.value().data();
-    std::vector<double, Allocator<double>> losses(b, 0.0);
-    double denominator = 0;  // the weights of the targets that count
-    for (std::size_t i = 0; i < b; ++i) {
-        const std::int64_t target = targets.data()[i];
-        if (target == options.ignore_index) continue;
-        const LogNormalizer normalizer = softmax_row(z + i * k, k, p.mutable_value().data() + i * k);
-        losses[i] = smoothed_loss(rows, z + i * k, normalizer, static_cast<std::size_t>(target));
-        denominator += rows.weight_of(static_cast<std::size_t>(target));
-    }
+    Losses losses(b, 0.0);
+    const double denominator =
+        compute_losses(rows, logits.value().data(), targets.data(), p.mutable_value().data(), losses);
     store_losses(loss, losses, options.reduction, denominator);
 
     if (loss.needs_grad()) {
@@ -190,31 +212,23 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     const Var log_p = logits.tape().workspace({b, k});
     const Var loss = reduced_result(logits, probabilities, b, options.reduction);
 
-    const Real* z = logits.value().data();
-    const Real* q = probabilities.value().data();
-    Real* log_probability = log_p.mutable_value().data();
-    std::vector<double, Allocator<double>> losses(b, 0.0);
-    for (std::size_t i = 0; i < b; ++i) {  // -sum_c w_c q'_c log p_c
-        const LogNormalizer normalizer = softmax_row(z + i * k, k, p.mutable_value().data() + i * k);
-        const SoftTarget target{rows, q + i * k};
-        for (std::size_t c = 0; c < k; ++c) {
-            const double log_pc = normalizer.log_probability(z[i * k + c]);
-            losses[i] -= target(c) * log_pc;
-            log_probability[i * k + c] = static_cast<Real>(log_pc);
-        }
-    }
+    Losses losses(b, 0.0);
+    compute_soft_losses(rows, logits.value().data(), probabilities.value().data(), p.mutable_value().data(),
+                        log_p.mutable_value().data(), losses);
     store_losses(loss, losses, options.reduction, static_cast<double>(b));
 
     if (loss.needs_grad()) {
         loss.on_backward([=, options = options] {
             const Rows saved(logits, options);
             const Real* wanted = probabilities.value().data();
+            const Real* softmax = p.value().data();
+            const Real* log_softmax = log_p.value().data();
             Real* dz = logits.needs_grad() ? logits.grad().data() : nullptr;
             Real* dq = probabilities.needs_grad() ? probabilities.grad().data() : nullptr;
             for (std::size_t i = 0; i < b; ++i) {
                 const double g = row_gradient(loss, i, options.reduction, static_cast<double>(b));
-                if (dz) add_soft_gradient({saved, wanted + i * k}, p.value().data() + i * k, g, dz + i * k);
-                if (dq) add_target_gradient(saved, log_p.value().data() + i * k, g, dq + i * k);
+                if (dz) add_soft_gradient({saved, wanted + i * k}, softmax + i * k, g, dz + i * k);
+                if (dq) add_target_gradient(saved, log_softmax + i * k, g, dq + i * k);
             }
         });
     }

@@ -270,9 +270,10 @@ Var masked_mean(Var x, const IdArray& lengths) {
             Real* dx = x.grad().data();
             for (std::size_t i = 0; i < b; ++i) {
                 const std::int64_t length = lengths.data()[i];
+                const Real share = one_over(length);
                 for (std::size_t t = 0; t < static_cast<std::size_t>(length); ++t) {
                     Real* row = dx + (i * l + t) * d;
-                    for (std::size_t j = 0; j < d; ++j) row[j] += dy[i * d + j] * one_over(length);
+                    for (std::size_t j = 0; j < d; ++j) row[j] += dy[i * d + j] * share;
                 }
             }
         });

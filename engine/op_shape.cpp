@@ -163,14 +163,14 @@ Var concat(std::span<const Var> parts, std::int64_t axis) {
     const std::size_t resolved = resolve_axis("concat", axis, parts[0].shape());
     const Var y = parts[0].tape().result(concat_shape(parts, resolved), parts);
     const std::size_t row = AlongAxis(y.shape(), resolved).n * AlongAxis(y.shape(), resolved).inner;
+    Real* to = y.mutable_value().data();
 
     std::size_t offset = 0;  // of the part in each block of y
     for (const Var& part : parts) {
         const AlongAxis along(part.shape(), resolved);
         const std::size_t n = along.n * along.inner;
-        for (std::size_t i = 0; i < along.outer; ++i) {
-            std::copy_n(part.value().data() + i * n, n, y.mutable_value().data() + i * row + offset);
-        }
+        const Real* from = part.value().data();
+        for (std::size_t i = 0; n > 0 && i < along.outer; ++i) std::copy_n(from + i * n, n, to + i * row + offset);
         offset += n;
     }
     if (y.needs_grad()) {

@@ -10,6 +10,25 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+struct Entry {
+    std::string name;
+    Parameter array;
+    Role role;
+};
+
+/// What a module's visit hands out. Throws std::logic_error if a name is empty or is given to two arrays: saved under
+/// it, one of them would be lost.
+std::vector<Entry> entries_of(const Module& module) {
+    std::vector<Entry> entries;
+    std::unordered_set<std::string> names;
+    module.visit([&](const std::string& name, const Parameter& array, Role role) {
+        require<std::logic_error>(!name.empty(), "Module: an array of shape ", array.shape(), " has no name");
+        require<std::logic_error>(names.insert(name).second, "Module: the name ", name, " is given twice");
+        entries.push_back({name, array, role});
+    });
+    return entries;
+}
+
 /// What load_state_dict will copy, or why it will not.
 struct LoadPlan {
     std::vector<std::pair<Parameter, const Array*>> copies;
@@ -30,8 +49,8 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
     LoadPlan plan;
     const auto arrays = by_name(state, plan);
     std::unordered_set<std::string> wanted;
-    module.visit([&](const std::string& name, const Parameter& parameter, Role role) {
-        if (role == Role::temporary) return;
+    for (const auto& [name, parameter, role] : entries_of(module)) {
+        if (role == Role::temporary) continue;
         wanted.insert(name);
         const auto found = arrays.find(name);
         if (found == arrays.end()) {
@@ -42,7 +61,7 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
         } else {
             plan.copies.emplace_back(parameter, found->second);
         }
-    });
+    }
     for (const auto& [name, array] : state) {
         if (strict && !wanted.contains(name)) plan.add_problem("unexpected: " + name);
     }
@@ -54,9 +73,9 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
 NamedParameters Module::named_parameters() const {
     NamedParameters named;
     std::unordered_set<const void*> seen;
-    visit([&](const std::string& name, const Parameter& parameter, Role role) {
+    for (const auto& [name, parameter, role] : entries_of(*this)) {
         if (role == Role::parameter && seen.insert(parameter.id()).second) named.emplace_back(name, parameter);
-    });
+    }
     return named;
 }
 
@@ -82,9 +101,9 @@ void Module::zero_grad(bool set_to_none) const {
 
 StateDict Module::state_dict() const {
     StateDict state;
-    visit([&](const std::string& name, const Parameter& parameter, Role role) {
+    for (const auto& [name, parameter, role] : entries_of(*this)) {
         if (role != Role::temporary) state.emplace_back(name, parameter.value());
-    });
+    }
     return state;
 }
 
@@ -95,6 +114,8 @@ void Module::load_state_dict(const StateDict& state, bool strict) const {
 }
 
 void Module::visit_child(const Visitor& visit, const std::string& name, const Module& child) {
+    require<std::logic_error>(!name.empty() && name.find('.') == std::string::npos, "Module: a child's name must have ",
+                              "letters and no points, not '", name, "'");
     child.visit([&](const std::string& inner, const Parameter& parameter, Role role) {
         visit(name + "." + inner, parameter, role);
     });

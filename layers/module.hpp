@@ -27,7 +27,7 @@ public:
     virtual ~Module() = default;
 
     /// Hands each array to `visit` under its dotted name: its own first, then its children's. The one thing that a
-    /// module says about its arrays.
+    /// module says about its arrays. Everything below throws std::logic_error if a name is empty or given twice.
     virtual void visit(const Visitor& visit) const = 0;
 
     /// Every trained array once, in the order of visit.

@@ -196,3 +196,21 @@ TEST_CASE("module: a user's own passes the gradient check") {
     const Array x = wave({3, 2});
     check_gradient(scaler.parameters(), [&](Tape& tape) { return scaler(tape.constant(x)); });
 }
+
+TEST_CASE("module: a name given twice, or none, is refused before anything is saved under it") {
+    struct Twice : Module {
+        Parameter a{zeros({1})}, b{zeros({2})};
+        std::string name = "w";
+        void visit(const Visitor& visit) const override {
+            visit("w", a, Role::parameter);
+            visit(name, b, Role::parameter);
+        }
+    };
+    Twice module;
+    CHECK_THROWS_WITH_AS(module.state_dict(), "Module: the name w is given twice", std::logic_error);
+    CHECK_THROWS_WITH_AS(module.parameters(), "Module: the name w is given twice", std::logic_error);
+    module.name = "";
+    CHECK_THROWS_WITH_AS(module.parameters(), "Module: an array of shape (2,) has no name", std::logic_error);
+    module.name = "v";
+    CHECK(module.parameters().size() == 2);
+}
