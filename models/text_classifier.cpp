@@ -28,8 +28,9 @@ void check_tokens(const IdArray& tokens) {
 TextClassifier::TextClassifier(const TextClassifierOptions& options, Rng& rng)
     : embedding_(size(checked(options).vocab_size), size(options.embedding_dim), rng,
                  {.padding_idx = options.padding_idx, .sparse = options.sparse}),
-      classifier_(Dropout(options.dropout), Linear(size(options.embedding_dim), size(options.hidden_dim), rng), ReLU(),
-                  Dropout(options.dropout), Linear(size(options.hidden_dim), size(options.num_classes), rng)) {}
+      // Braces: the layers draw their weights in this order, with every compiler.
+      classifier_{Dropout(options.dropout), Linear(size(options.embedding_dim), size(options.hidden_dim), rng), ReLU(),
+                  Dropout(options.dropout), Linear(size(options.hidden_dim), size(options.num_classes), rng)} {}
 
 Var TextClassifier::operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const {
     check_tokens(tokens);
