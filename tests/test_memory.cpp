@@ -19,8 +19,10 @@
 #include <embergrad/engine/array.hpp>
 #include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;
+using embergrad::testing::on_new_thread;
 
 namespace {
 
@@ -29,20 +31,6 @@ constexpr std::size_t kMiB = std::size_t{1} << 20;
 // Made before main and freed after this thread's cache is gone: the sanitizers would see it go wrong.
 Array static_array = full(Shape{3}, 1.5);
 thread_local Array thread_array = full(Shape{1000}, 2.5);
-
-/// Runs f on a thread whose cache is empty, and passes its exception on.
-void on_new_thread(const std::function<void()>& f) {
-    std::exception_ptr error;
-    std::thread thread([&] {
-        try {
-            f();
-        } catch (...) {
-            error = std::current_exception();
-        }
-    });
-    thread.join();
-    if (error) std::rethrow_exception(error);
-}
 
 struct CapRestored {
     ~CapRestored() { set_memory_cap(std::size_t{1} << 30); }

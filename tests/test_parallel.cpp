@@ -22,28 +22,18 @@
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;
 using detail::gemm;
 using detail::N;
 using detail::parallel_for;
 using detail::T;
+using embergrad::testing::Threads;
 
 namespace {
 
 constexpr Real kNaN = std::numeric_limits<Real>::quiet_NaN();
-
-/// Sets the number of threads for the rest of a scope.
-class Threads {
-public:
-    explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
-    Threads(const Threads&) = delete;
-    Threads& operator=(const Threads&) = delete;
-    ~Threads() { set_num_threads(before_); }
-
-private:
-    int before_;
-};
 
 using Ranges = std::set<std::pair<std::size_t, std::size_t>>;
 

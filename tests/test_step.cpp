@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <embergrad/embergrad.hpp>
+#include <embergrad/tests/threads.hpp>
 
 #include "support.hpp"
 
@@ -77,17 +78,6 @@ Requests requests_of(const std::function<void()>& call) {
                           memory_stats().system_bytes - before.system_bytes};
     return result;
 }
-
-class Threads {
-public:
-    explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
-    Threads(const Threads&) = delete;
-    Threads& operator=(const Threads&) = delete;
-    ~Threads() { set_num_threads(before_); }
-
-private:
-    int before_;
-};
 
 /// A full batch of b texts of up to l words; the first has l.
 Batch random_batch(std::size_t b, std::size_t l, std::uint64_t v, std::uint64_t classes, Rng& rng) {

@@ -21,8 +21,10 @@
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;
+using embergrad::testing::on_new_thread;
 
 namespace {
 
@@ -90,19 +92,6 @@ Var with_hook(Var x, F on_the_way_back) {
         for (std::size_t i = 0; i < y.size(); ++i) x.grad().data()[i] += y.grad().data()[i];
     });
     return y;
-}
-
-void on_new_thread(const std::function<void()>& f) {
-    std::exception_ptr error;
-    std::thread thread([&] {
-        try {
-            f();
-        } catch (...) {
-            error = std::current_exception();
-        }
-    });
-    thread.join();
-    if (error) std::rethrow_exception(error);
 }
 
 /// A figure of this process in bytes ("VmRSS", "VmHWM"); nothing where the system has none.

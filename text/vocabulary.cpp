@@ -123,10 +123,8 @@ std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens) const {
-    std::vector<std::int64_t> ids(tokens.size());
-    std::transform(tokens.begin(), tokens.end(), ids.begin(),
-                   [&](std::string_view token) { return id_of_word(token); });
-    return ids;
+    const std::vector<std::string_view> views(tokens.begin(), tokens.end());
+    return encode(std::span<const std::string_view>(views));
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens) const {
