@@ -26,6 +26,12 @@ public:
     void init_normal(Rng& rng, double mean = 0, double std = 1) const;
     void init_uniform(Rng& rng, double low, double high) const;
 
+    /// Keeps these rows as they are while the others are trained; see Parameter::freeze_rows for what that means and
+    /// what is refused. rows: any shape.
+    void freeze_rows(const IdArray& rows) const { weight_.freeze_rows(rows); }
+    void unfreeze_rows(const IdArray& rows) const { weight_.unfreeze_rows(rows); }
+    void unfreeze_rows() const { weight_.unfreeze_rows(); }
+
     const Parameter& weight() const { return weight_; }
     std::size_t num_embeddings() const { return weight_.shape()[0]; }
     std::size_t embedding_dim() const { return weight_.shape()[1]; }
