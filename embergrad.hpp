@@ -11,6 +11,7 @@
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
 #include <embergrad/layers/linear.hpp>
+#include <embergrad/layers/partially_frozen_embedding.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
 #include <embergrad/models/text_classifier.hpp>
