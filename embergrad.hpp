@@ -23,3 +23,4 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/word_vectors.hpp>
