@@ -13,6 +13,7 @@
 #include <embergrad/layers/linear.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
