@@ -14,6 +14,7 @@
 #include <embergrad/layers/partially_frozen_embedding.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
@@ -24,3 +25,4 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/word_vectors.hpp>
