@@ -14,6 +14,7 @@
 #include <embergrad/layers/partially_frozen_embedding.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/embedding_memory.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
