@@ -7,6 +7,7 @@
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/io/safetensors.hpp>
+#include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
