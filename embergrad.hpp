@@ -16,6 +16,7 @@
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
 #include <embergrad/models/embedding_memory.hpp>
+#include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
@@ -26,3 +27,4 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/word_vectors.hpp>
