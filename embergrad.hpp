@@ -7,6 +7,7 @@
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/io/safetensors.hpp>
+#include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
@@ -14,6 +15,7 @@
 #include <embergrad/layers/partially_frozen_embedding.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/embedding_memory.hpp>
 #include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/optim/adam.hpp>
