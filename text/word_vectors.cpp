@@ -293,7 +293,7 @@ struct Draft {
     Array vectors = {};  // as many rows of it are in use as there are words
     WordVectorsReport report = {};
 
-    std::size_t size() const { return words.entries().size(); }
+    std::size_t size() const { return words.size(); }
     void add(std::string_view line, std::size_t number);
     void check(const Header& header);
     void refuse(std::size_t number, std::string reason);
@@ -313,7 +313,7 @@ void Draft::add(std::string_view line, std::size_t number) {
     const std::size_t row = size();
     const std::optional<std::string_view> word = parse_line(line, d, vectors.data() + row * d);
     if (!word) return refuse(number, what_is_wrong(line, d));
-    words.find_or_add(*word);
+    words.add(*word, 1);
     if (size() == row) ++report.duplicates;  // the next line takes its place
 }
 
@@ -354,7 +354,7 @@ WordVectors::WordVectors(const std::vector<std::string>& words, Array vectors) :
             words.size(), " words cannot be of shape ", vectors_.shape());
     for (const std::string& word : words) {
         require(words_.find(word) < 0, "WordVectors: the word ", in_quotes(word), " is there twice");
-        words_.find_or_add(word);
+        words_.add(word, 1);
     }
 }
 
@@ -382,7 +382,7 @@ void WordVectors::check_row(std::size_t row) const {
 
 std::string_view WordVectors::word(std::size_t row) const {
     check_row(row);
-    return words_.entries()[row].token;
+    return words_.token(row);
 }
 
 std::span<const Real> WordVectors::operator[](std::size_t row) const {

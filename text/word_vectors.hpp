@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
-#include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/token_table.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -62,7 +62,7 @@ public:
                              const WordVectorsOptions& options = {});
 
     /// N.
-    std::size_t size() const { return words_.entries().size(); }
+    std::size_t size() const { return words_.size(); }
     /// D.
     std::size_t dimension() const { return vectors_.shape()[1]; }
     /// (N, D)
