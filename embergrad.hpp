@@ -13,7 +13,9 @@
 #include <embergrad/layers/linear.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/ngram_language_model.hpp>
 #include <embergrad/models/text_classifier.hpp>
+#include <embergrad/models/train_language_model.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
 #include <embergrad/optim/sgd.hpp>
