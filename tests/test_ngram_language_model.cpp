@@ -97,8 +97,7 @@ NGramLanguageModel small_model() {
 /// The script's weights.
 NGramLanguageModel wave_model() {
     NGramLanguageModel model = small_model();
-    double phase = 0;
-    for (const Parameter& p : model.parameters()) p.assign(wave(p.shape(), phase++));
+    assign_waves(model.parameters());
     return model;
 }
 
@@ -131,12 +130,7 @@ TEST_CASE("ngram language model: logits, loss and all gradients equal PyTorch's"
     const Var loss = cross_entropy(logits, kTargets);
     CHECK(is_near(static_cast<double>(loss.item()), kLoss));
     tape.backward(loss);
-    const std::vector<Parameter> parameters = model.parameters();
-    REQUIRE(parameters.size() == kGradients.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        CAPTURE(i);
-        check_near(dense_gradient(parameters[i]), kGradients[i]);
-    }
+    check_gradients_near(model.parameters(), kGradients);
 }
 
 TEST_CASE("ngram language model: gradient check of the whole model") {

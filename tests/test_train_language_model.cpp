@@ -59,8 +59,7 @@ NGramLanguageModel make_model(std::size_t vocab_size = 7, std::size_t hidden_dim
 /// The script's weights.
 NGramLanguageModel wave_model() {
     NGramLanguageModel model = make_model();
-    double phase = 0;
-    for (const Parameter& p : model.parameters()) p.assign(wave(p.shape(), phase++));
+    assign_waves(model.parameters());
     return model;
 }
 
