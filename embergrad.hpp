@@ -16,8 +16,10 @@
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
 #include <embergrad/models/embedding_memory.hpp>
+#include <embergrad/models/ngram_language_model.hpp>
 #include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
+#include <embergrad/models/train_language_model.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/clip.hpp>
 #include <embergrad/optim/sgd.hpp>

@@ -1,5 +1,9 @@
-// Shapes: counting, and writing them in messages.
+// Shapes: counting, and writing them in messages; what is asked of whole arrays.
 #include <embergrad/engine/array.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
 
 #include <embergrad/engine/error.hpp>
 
@@ -55,6 +59,11 @@ std::string position_text(std::size_t flat, const Shape& shape) {
     }
     if (position.size() == 1) return std::to_string(position[0]);
     return to_string(position);
+}
+
+bool all_finite(const Array& array) {
+    const std::span values(array.data(), array.size());
+    return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });
 }
 
 Array full(const Shape& shape, Real value) {

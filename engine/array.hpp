@@ -88,6 +88,9 @@ std::string to_string(const Shape& shape);
 /// The position of element `flat` of an array of this shape, innermost last: "(3, 17)".
 std::string position_text(std::size_t flat, const Shape& shape);
 
+/// Whether no element is NaN or infinite.
+bool all_finite(const Array& array);
+
 /// An array of this shape, every element `value`.
 Array full(const Shape& shape, Real value);
 inline Array zeros(const Shape& shape) { return full(shape, 0); }

@@ -5,6 +5,8 @@
 
 namespace examples {
 
+inline constexpr int kInterrupted = 130;  ///< the exit code a shell reports of a program that Ctrl-C ended
+
 /// While it lives, the first Ctrl-C (SIGINT) is noted, for loops to ask about; a second one ends the program as usual.
 /// One at a time.
 class InterruptGuard {

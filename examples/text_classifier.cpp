@@ -15,7 +15,10 @@
 #include <embergrad/embergrad.hpp>
 
 #include "class_counts.hpp"
+#include "interrupt.hpp"
 #include "number_text.hpp"
+#include "own_data.hpp"
+#include "saved_model.hpp"
 #include "text_classifier_options.hpp"
 #include "text_classifier_training.hpp"
 #include "trained_classifier.hpp"
@@ -26,8 +29,6 @@ using namespace embergrad;
 using namespace examples;
 namespace fs = std::filesystem;
 
-constexpr int kInterrupted = 130;  // what a shell reports of a program that Ctrl-C ended
-
 // ---- data ----------------------------------------------------------------------------------------------------------
 
 struct Data {
@@ -36,14 +37,8 @@ struct Data {
     LabelledText test = {};
 };
 
-/// The folder of the project's own data: in the source tree this was built from, or below the current folder.
-fs::path data_folder() {
-    for (const char* folder : {EXAMPLE_DATA_FOLDER, "examples/data", "data"}) {
-        if (fs::exists(fs::path(folder) / "messages.train.tsv")) return folder;
-    }
-    throw std::runtime_error(std::string("the project's own data is not in ") + EXAMPLE_DATA_FOLDER +
-                             ": run this in the project's folder, or give --train FILE and --test FILE");
-}
+/// A file of the project's own.
+fs::path own_texts(const char* file) { return own_data(file, "--train FILE and --test FILE"); }
 
 void check_not_empty(const fs::path& path, const LabelledText& data) {
     if (data.texts.empty()) throw std::runtime_error(path.string() + ": there are no texts");
@@ -91,8 +86,8 @@ LabelledText read_test_texts(const fs::path& path, std::span<const std::string> 
 
 Data read_data(const Settings& settings, Rng& rng) {
     const bool own = settings.train.empty();
-    Data data{.training = read_training_texts(own ? data_folder() / "messages.train.tsv" : fs::path(settings.train))};
-    const fs::path test = own ? data_folder() / "messages.test.tsv" : fs::path(settings.test);
+    Data data{.training = read_training_texts(own ? own_texts("messages.train.tsv") : fs::path(settings.train))};
+    const fs::path test = own ? own_texts("messages.test.tsv") : fs::path(settings.test);
     if (!test.empty()) data.test = read_test_texts(test, data.training.label_names);
     if (settings.validation > 0) split_off_validation(data, settings.validation, rng);
     return data;
@@ -135,28 +130,6 @@ void print_start(const Data& data, const TrainedClassifier& classifier) {
               << "model       " << thousands(classifier.model.parameter_count()) << " parameters" << std::endl;
 }
 
-void print_summary(const TrainingSummary& summary) {
-    if (summary.interrupted) std::cout << "interrupted in epoch " << summary.epochs + 1 << '\n';
-    const std::string kept =
-        summary.kept_epoch > 0 ? "epoch " + std::to_string(summary.kept_epoch) : "the epoch that was cut short";
-    std::cout << "weights     those after " << (summary.tokens > 0 ? kept : "no training at all") << '\n'
-              << "throughput  "
-              << thousands(
-                     static_cast<std::size_t>(static_cast<double>(summary.tokens) / std::max(summary.seconds, 1e-9)))
-              << " tokens/s of training\n";
-}
-
-/// Throws std::runtime_error if divergence left nothing to go on with.
-void report_divergence(const TrainingSummary& summary) {
-    const std::string what = "the loss is no longer finite in epoch " + std::to_string(summary.epochs + 1);
-    const std::string advice = "; a smaller --lr may help";
-    if (summary.kept_epoch == 0)
-        throw std::runtime_error(what + ", and there are no weights from before it: nothing is tested or saved" +
-                                 advice);
-    std::cerr << "text_classifier: " + what + ": back to the weights after epoch " +
-                     std::to_string(summary.kept_epoch) + advice + '\n';
-}
-
 void print_answers(const std::vector<Answer>& answers) {
     for (std::size_t i = 0; i < answers.size(); ++i) {
         std::cout << (i == 0 ? "" : "\t") << answers[i].label << '\t' << fixed(answers[i].probability, 4);
@@ -197,7 +170,7 @@ int train_and_test(const Settings& settings) {
     const EncodedTexts training = encode(classifier.vocabulary, data.training, classifier.max_length);
     const EncodedTexts validation = encode(classifier.vocabulary, data.validation, classifier.max_length);
     const TrainingSummary summary = train(classifier, training, validation, settings, rng);
-    if (summary.diverged) report_divergence(summary);
+    if (summary.diverged) report_divergence("text_classifier", summary);
     print_summary(summary);
 
     if (!data.test.texts.empty()) {

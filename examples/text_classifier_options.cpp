@@ -1,11 +1,7 @@
-// The one file that includes CLI11, which takes seconds to compile.
+// One function for each heading of the help.
 #include "text_classifier_options.hpp"
 
-#include <CLI/CLI.hpp>
-#include <charconv>
-#include <cstdlib>
-
-#include <embergrad/embergrad.hpp>
+#include "command_line.hpp"
 
 namespace examples {
 namespace {
@@ -39,36 +35,16 @@ Settings document_settings() {
     return settings;
 }
 
-/// Unlike CLI::Range it refuses "nan".
-CLI::Validator between(double low, double high) {
-    const auto number = [](double value) {
-        char digits[32];
-        return std::string(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-    };
-    const std::string range = number(low) + " to " + number(high);
-    const auto check = [=](const std::string& text) {
-        double value = 0;
-        const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-        const bool is_number = result.ec == std::errc() && result.ptr == text.data() + text.size();
-        return is_number && low <= value && value <= high ? "" : "\"" + text + "\" is not a number from " + range;
-    };
-    return CLI::Validator(check, "");
-}
-
 void add_file_options(CLI::App& app, Settings& settings) {
-    const CLI::Validator named([](const std::string& text) { return text.empty() ? "the name is empty" : ""; }, "");
-    const auto add = [&](const char* name, std::string& value, const char* type, const char* help) {
-        app.add_option(name, value, help)->check(named)->type_name(type)->group("Files");
-    };
-    add("--train", settings.train, "FILE", "training texts");
-    add("--test", settings.test, "FILE", "test texts");
-    add("--save", settings.save, "FOLDER", "write weights, vocabulary and labels here");
-    add("--load", settings.load, "FOLDER", "classify standard input (or --test FILE) with what --save wrote");
+    add_name(app, "--train", settings.train, "FILE", "training texts");
+    add_name(app, "--test", settings.test, "FILE", "test texts");
+    add_name(app, "--save", settings.save, "FOLDER", "write weights, vocabulary and labels here");
+    add_name(app, "--load", settings.load, "FOLDER", "classify standard input (or --test FILE) with what --save wrote");
 }
 
 void add_text_options(CLI::App& app, Settings& settings) {
     const auto add = [&](const char* name, auto& value, const char* help, double low, double high) {
-        return app.add_option(name, value, help)->check(between(low, high))->type_name("NUMBER")->group("Text");
+        return add_number(app, "Text", name, value, help, low, high);
     };
     app.add_flag("--whitespace", settings.whitespace, "words end at spaces only (default: also lowercase, punctuation)")
         ->group("Text");
@@ -82,11 +58,7 @@ void add_text_options(CLI::App& app, Settings& settings) {
 
 void add_model_options(CLI::App& app, Settings& settings) {
     const auto add = [&](const char* name, auto& value, const char* help, double low, double high) {
-        app.add_option(name, value, help)
-            ->check(between(low, high))
-            ->type_name("NUMBER")
-            ->capture_default_str()
-            ->group("Model");
+        add_number(app, "Model", name, value, help, low, high)->capture_default_str();
     };
     add("--dim", settings.dim, "width of an embedding", 1, 65536);
     add("--hidden", settings.hidden, "width of the hidden layer", 1, 65536);
@@ -96,7 +68,7 @@ void add_model_options(CLI::App& app, Settings& settings) {
 
 void add_training_options(CLI::App& app, Settings& settings) {
     const auto add = [&](const char* name, auto& value, const char* help, double low, double high) {
-        return app.add_option(name, value, help)->check(between(low, high))->type_name("NUMBER")->group("Training");
+        return add_number(app, "Training", name, value, help, low, high);
     };
     add("--epochs", settings.epochs, "times through the training texts", 1, 1e6)->capture_default_str();
     add("--batch", settings.batch, "texts a step", 1, 1e6)->capture_default_str();
@@ -109,16 +81,6 @@ void add_training_options(CLI::App& app, Settings& settings) {
     add("--seed", settings.seed, "of all that is random", 0, 1e18)->capture_default_str();
 }
 
-/// A loaded classifier is not trained: what is about training is refused beside --load.
-void check_load_alone(const CLI::App& app) {
-    if (app.count("--load") == 0) return;
-    for (const CLI::Option* option : app.get_options()) {
-        const std::string name = option->get_name();
-        if (option->count() > 0 && name != "--load" && name != "--test" && name != "--threads")
-            throw CLI::ValidationError("--load is for asking, " + name + " for training: one or the other");
-    }
-}
-
 void check_test_has_a_subject(const CLI::App& app) {
     if (app.count("--test") > 0 && app.count("--train") == 0 && app.count("--load") == 0)
         throw CLI::ValidationError("--test needs --train (what to learn from) or --load (what to test)");
@@ -128,7 +90,6 @@ void check_test_has_a_subject(const CLI::App& app) {
 bool parse_into(Settings& settings, int argc, char** argv) {
     CLI::App app(kDescription, "text_classifier");
     bool document = false;
-    app.set_version_flag("--version", to_string(embergrad::build_info()));
     app.footer(kFooter);
     add_file_options(app, settings);
     add_text_options(app, settings);
@@ -136,16 +97,11 @@ bool parse_into(Settings& settings, int argc, char** argv) {
     add_training_options(app, settings);
     app.add_flag("--document", document, "the settings of the document's PyTorch example; other options still count")
         ->group("Training");
-    app.add_option("--threads", settings.threads, "at most this many (default: all)")
-        ->check(between(1, 1024))
-        ->type_name("NUMBER");
-    try {
-        app.parse(argc, argv);
-        check_load_alone(app);
+    add_common_options(app, settings.threads);
+    parse_or_exit(app, argc, argv, [&] {
+        check_load_alone(app, "asking", {"--test", "--threads"});
         check_test_has_a_subject(app);
-    } catch (const CLI::ParseError& error) {
-        std::exit(app.exit(error) == 0 ? 0 : 2);
-    }
+    });
     return document;
 }
 

@@ -3,32 +3,10 @@
 set -u
 program=$1
 data=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
+source "$(dirname "$0")/program_test.sh"
 
-check() {  # check NAME COMMAND...: the command must succeed
-    local name=$1
-    shift
-    if "$@"; then echo "ok      $name"; else
-        echo "FAILED  $name"
-        failures=$((failures + 1))
-    fi
-}
-run() {  # run OPTIONS...: output in $folder/out and $folder/err, exit code in $code
-    "$program" "$@" >"$folder/out" 2>"$folder/err"
-    code=$?
-}
-exits() { [[ $code == "$1" ]] || { echo "exit code $code"; cat "$folder/err"; return 1; }; }
-says() { grep -qF -- "$1" "$folder/out" "$folder/err"; }
-refused() {  # refused CODE MESSAGE: one line says what is wrong
-    exits "$1" && says "$2" && ! says 'terminate called'
-}
 accuracy() { sed -n 's/^test accuracy \([0-9.]*\) %.*/\1/p' "$folder/out"; }
 accuracy_within() { awk -v a="$(accuracy)" -v low="$1" -v high="$2" 'BEGIN { exit !(a != "" && low <= a && a <= high) }'; }
-plain() { ! LC_ALL=C grep -q $'[\x1b\r]' "$folder/out" "$folder/err"; }
-epoch_lines() { [[ $(grep -c '^epoch' "$folder/err") == "$1" ]]; }
-differs() { ! sed /throughput/d "$folder/out" | cmp -s "$folder/first"; }
 
 # A default run, not on a terminal.
 run --save "$folder/shop"
@@ -53,35 +31,19 @@ run --load "$folder/shop" --test "$data/messages.test.tsv"
 check 'a loaded classifier is tested' says 'test accuracy'
 
 # The same seed gives the same run, whatever the number of threads.
-run --epochs 3 --seed 5 --threads 1
-sed /throughput/d "$folder/out" >"$folder/first"
-run --epochs 3 --seed 5 --threads 2
-check 'the same seed gives the same run' cmp "$folder/first" <(sed /throughput/d "$folder/out")
+check_same_run --epochs 3 --seed 5
 
 # Every option counts.
 for option in '--sparse' '--sparse --embedding-lr 0.001' '--embedding-lr 0.001' '--lr 0.01' '--whitespace' '--dim 16' \
     '--hidden 16' '--dropout 0.1' '--init-std 1' '--min-freq 5' '--max-size 100' '--max-length 3' '--batch 100' \
     '--validation 0.3' '--document'; do
     read -ra words <<<"$option"
-    run --epochs 3 --seed 5 "${words[@]}"
-    check "$option works" exits 0
-    check "$option counts" differs
+    check_counts "${words[@]}" -- --epochs 3 --seed 5
 done
-run --epochs 3 --seed 6
-check '--seed counts' differs
-run --epochs 2 --seed 5
-check '--epochs counts' differs
+check_counts --seed 6 -- --epochs 3
+check_counts --epochs 2 -- --seed 5
 
 # Damaged folders.
-damage() {  # damage NAME MESSAGE COMMAND...: the command is run in a copy of the saved folder
-    local name=$1 message=$2
-    shift 2
-    rm -rf "$folder/damaged" && cp -r "$folder/small" "$folder/damaged"
-    (cd "$folder/damaged" && "$@")
-    run --load "$folder/damaged" </dev/null
-    check "$name is refused" refused 1 "$message"
-    check "$name: one line" test "$(wc -l <"$folder/err")" == 1
-}
 damage 'a missing file' 'model.safetensors' rm model.safetensors
 damage 'a missing vocabulary' 'vocabulary.txt' rm vocabulary.txt
 damage 'a short file' 'model.safetensors' truncate -s 1000 model.safetensors
@@ -94,19 +56,15 @@ add_label() {  # without the checksum only the shapes tell
     echo more >>labels.txt
 }
 damage 'a label too many' "classifier.4.weight has shape (6, 128), but must have (7, 128)" add_label
-write_model() {  # write_model TABLE HIDDEN: the shapes of two weights that take no bytes
-    local json='{"embedding.weight":{"dtype":"F32","shape":['$1'],"data_offsets":[0,0]},'
-    json+='"classifier.1.weight":{"dtype":"F32","shape":['$2'],"data_offsets":[0,0]}}'
-    printf '\0\2\0\0\0\0\0\0%-512s' "$json" >model.safetensors  # the length 512 in eight bytes
-}
 rows=$(grep -c '	' "$folder/small/vocabulary.txt")
 for dim in 10000000 10000000000; do
     damage "a table of 0 x $dim" "embedding.weight has shape (0, $dim), but must have ($rows, $dim)" \
-        write_model "0,$dim" "0,$dim"
+        write_model embedding.weight "0,$dim" classifier.1.weight "0,$dim"
 done
 damage 'a table without columns' "embedding.weight has shape ($rows, 0), but must have ($rows, 1)" \
-    write_model "$rows,0" '10000000000,0'
-damage 'a table that is no matrix' 'embedding.weight of shape (0,) is no matrix' write_model 0 0
+    write_model embedding.weight "$rows,0" classifier.1.weight '10000000000,0'
+damage 'a table that is no matrix' 'embedding.weight of shape (0,) is no matrix' \
+    write_model embedding.weight 0 classifier.1.weight 0
 run --load "$folder/nowhere" </dev/null
 check 'a missing folder is refused' refused 1 'nowhere: no such folder'
 
@@ -183,15 +141,7 @@ run --help
 check 'help' exits 0
 
 # Ctrl-C.
-"$program" --epochs 1000000 --save "$folder/cut" >"$folder/out" 2>"$folder/err" &
-process=$!
-for ((i = 0; i < 300; ++i)); do
-    grep -q '^epoch' "$folder/err" && break
-    sleep 0.1
-done
-kill -INT $process
-wait $process
-code=$?
+interrupt --save "$folder/cut"
 check 'Ctrl-C ends the training' exits 130
 check 'it says so' says 'interrupted in epoch'
 check 'the test follows' says 'test accuracy'
@@ -206,5 +156,4 @@ check '--version says what this is' says 'embergrad 0.'
 code=$?
 check 'standard output that is full is an error' refused 1 'text_classifier: standard output cannot be written'
 
-echo "$failures failed"
-[[ $failures == 0 ]]
+finish

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -55,34 +54,6 @@ std::size_t count_equal(const IdArray& a, const IdArray& b) {
     return equal;
 }
 
-bool all_finite(const Array& array) {
-    const std::span values(array.data(), array.size());
-    return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });
-}
-
-/// The weights that did best on the validation texts: by accuracy, then by loss.
-class BestWeights {
-public:
-    bool offer(std::size_t epoch, const Evaluation& evaluation, const TextClassifier& model) {
-        const std::size_t correct = evaluation.counts.correct();
-        const bool better = weights_.empty() || correct > correct_ || (correct == correct_ && evaluation.loss < loss_);
-        if (!better) return false;
-        correct_ = correct;
-        loss_ = evaluation.loss;
-        epoch_ = epoch;
-        weights_ = model.state_dict();
-        return true;
-    }
-    std::size_t epoch() const { return epoch_; }
-    const StateDict& weights() const { return weights_; }
-
-private:
-    std::size_t correct_ = 0;
-    double loss_ = 0;
-    std::size_t epoch_ = 0;
-    StateDict weights_;
-};
-
 class Trainer {
 public:
     Trainer(const TrainedClassifier& classifier, const EncodedTexts& training, const EncodedTexts& validation,
@@ -101,10 +72,7 @@ public:
             if (running.texts > 0 && !summary_.diverged) finish_epoch(summary_.interrupted ? 0 : epoch, running);
         }
         if (summary_.diverged) summary_.kept_epoch = 0;  // the last weights are of no use
-        if (validation_.size() > 0 && !best_.weights().empty()) {
-            classifier_.model.load_state_dict(best_.weights());
-            summary_.kept_epoch = best_.epoch();
-        }
+        best_.restore(classifier_.model, summary_);
         return summary_;
     }
 
@@ -175,13 +143,11 @@ private:
         summary_.diverged = !std::isfinite(evaluation.loss);
         if (summary_.diverged) return false;
         validation_text_ = "  validation " + right(percent(evaluation.counts.accuracy()), 7);
-        return best_.offer(epoch, evaluation, classifier_.model);
+        const auto correct = static_cast<double>(evaluation.counts.correct());
+        return best_.offer(epoch, {correct, -evaluation.loss}, classifier_.model);  // by accuracy, then by loss
     }
 
-    std::string epoch_text(std::size_t epoch) const {
-        const std::string count = std::to_string(settings_.epochs);
-        return "epoch " + right(epoch == 0 ? "cut" : std::to_string(epoch), count.size()) + "/" + count + "  ";
-    }
+    std::string epoch_text(std::size_t epoch) const { return examples::epoch_text(epoch, settings_.epochs); }
 
     const TrainedClassifier& classifier_;
     const EncodedTexts& training_;

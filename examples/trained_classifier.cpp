@@ -1,18 +1,14 @@
 // Nothing but the shapes of the weights, the vocabulary and the labels is needed to build the model again.
 #include "trained_classifier.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <map>
 #include <set>
 #include <span>
 #include <stdexcept>
 
-#include <embergrad/engine/file.hpp>
-#include <embergrad/text/line_reader.hpp>
+#include "saved_model.hpp"
 
 namespace examples {
 namespace {
@@ -20,24 +16,8 @@ namespace {
 using namespace embergrad;
 namespace fs = std::filesystem;
 
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kVocabulary = "vocabulary.txt";
 constexpr const char* kLabels = "labels.txt";
-
-[[noreturn]] void fail_at(const fs::path& path, const std::string& what) {
-    throw std::runtime_error(path.string() + ": " + what);
-}
-
-/// FNV-1a, 64 bits, of the vocabulary's and the labels' bytes.
-std::string words_checksum(const fs::path& folder) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const char* name : {kVocabulary, kLabels}) {
-        for (const char byte : read_file(folder / name)) {
-            hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-        }
-    }
-    return std::to_string(hash);
-}
+constexpr std::initializer_list<const char*> kWordFiles = {kVocabulary, kLabels};
 
 std::vector<std::string> load_labels(const fs::path& path) {
     LineReader lines(path);
@@ -69,37 +49,15 @@ std::optional<std::size_t> load_max_length(const fs::path& path, const std::map<
     return value;
 }
 
-const Array& find(const fs::path& path, const StateDict& weights, const std::string& name) {
-    const auto found =
-        std::find_if(weights.begin(), weights.end(), [&](const auto& entry) { return entry.first == name; });
-    if (found == weights.end()) fail_at(path, "no tensor is called " + name);
-    return found->second;
-}
-
-/// One extent of a matrix in the file. At least 1, so that the check of the shape refuses a 0.
-std::size_t extent(const fs::path& path, const StateDict& weights, const std::string& name, std::size_t axis) {
-    const Array& matrix = find(path, weights, name);
-    if (matrix.dimension() != 2) fail_at(path, name + " of shape " + to_string(matrix.shape()) + " is no matrix");
-    return std::max<std::size_t>(matrix.shape()[axis], 1);
-}
-
-/// What the weights' shapes say of the model. All of them are checked before the model takes memory: a few bytes can
-/// claim an extent in the billions beside a 0.
-TextClassifierOptions model_options(const fs::path& path, const StateDict& weights, const Vocabulary& vocabulary,
-                                    std::size_t classes) {
-    const std::size_t dim = extent(path, weights, "embedding.weight", 1);
-    const std::size_t hidden = extent(path, weights, "classifier.1.weight", 0);
-    const auto check = [&](const std::string& name, const Shape& expected) {
-        const Shape shape = find(path, weights, name).shape();
-        if (shape != expected)
-            fail_at(path, name + " has shape " + to_string(shape) + ", but must have " + to_string(expected) +
-                              " to fit the vocabulary, the labels and the other weights");
-    };
-    check("embedding.weight", {vocabulary.size(), dim});
-    check("classifier.1.weight", {hidden, dim});
-    check("classifier.1.bias", {hidden});
-    check("classifier.4.weight", {classes, hidden});
-    check("classifier.4.bias", {classes});
+/// What the weights' shapes say of the model.
+TextClassifierOptions model_options(const Weights& weights, const Vocabulary& vocabulary, std::size_t classes) {
+    const std::size_t dim = weights.extent("embedding.weight", 1);
+    const std::size_t hidden = weights.extent("classifier.1.weight", 0);
+    weights.check_shape("embedding.weight", {vocabulary.size(), dim});
+    weights.check_shape("classifier.1.weight", {hidden, dim});
+    weights.check_shape("classifier.1.bias", {hidden});
+    weights.check_shape("classifier.4.weight", {classes, hidden});
+    weights.check_shape("classifier.4.bias", {classes});
     return {.vocab_size = vocabulary.size(),
             .embedding_dim = dim,
             .num_classes = classes,
@@ -107,26 +65,12 @@ TextClassifierOptions model_options(const fs::path& path, const StateDict& weigh
             .padding_idx = vocabulary.padding_id()};
 }
 
-void check_finite(const fs::path& path, const StateDict& weights) {
-    for (const auto& [name, array] : weights) {
-        const std::span values(array.data(), array.size());
-        if (!std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); }))
-            fail_at(path, name + " holds a value that is not finite");
-    }
-}
-
-TextClassifier load_model(const fs::path& path, const StateDict& weights, const Vocabulary& vocabulary,
-                          std::size_t classes) {
-    check_finite(path, weights);
-    const TextClassifierOptions options = model_options(path, weights, vocabulary, classes);
+TextClassifier load_model(const Weights& weights, const Vocabulary& vocabulary, std::size_t classes) {
+    weights.check_finite();
     Rng rng(0);  // every value is replaced
-    try {
-        TextClassifier model(options, rng);
-        model.load_state_dict(weights);
-        return model;
-    } catch (const std::invalid_argument& error) {
-        fail_at(path, std::string("the weights do not fit the vocabulary and the labels: ") + error.what());
-    }
+    TextClassifier model(model_options(weights, vocabulary, classes), rng);
+    weights.load_into(model);
+    return model;
 }
 
 }  // namespace
@@ -173,34 +117,26 @@ std::vector<Answer> answer(const TrainedClassifier& classifier, std::string_view
     return answers;
 }
 
-void prepare_folder(const fs::path& folder) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) fail_at(folder, "cannot make the folder: " + error.message());
-    if (::access(folder.c_str(), W_OK | X_OK) != 0) fail_at(folder, "cannot write there");
-}
-
 void save_classifier(const fs::path& folder, const TrainedClassifier& classifier) {
     classifier.vocabulary.save(folder / kVocabulary);
     write_file_atomically(folder / kLabels, labels_text(classifier.label_names));
-    std::map<std::string, std::string> metadata = {{"words_checksum", words_checksum(folder)}};
+    std::map<std::string, std::string> metadata = {{kWordsChecksum, words_checksum(folder, kWordFiles)}};
     if (classifier.max_length) metadata["max_length"] = std::to_string(*classifier.max_length);
     save_safetensors(folder / kWeights, classifier.model.state_dict(), metadata);
 }
 
 TrainedClassifier load_classifier(const fs::path& folder) {
-    if (!fs::is_directory(folder)) fail_at(folder, "no such folder (--save makes one)");
-    Vocabulary vocabulary = Vocabulary::load(folder / kVocabulary);
+    check_folder(folder);
+    Vocabulary vocabulary = load_vocabulary(folder);
     if (!vocabulary.padding_id()) fail_at(folder / kVocabulary, "there is no padding token");
-    if (!vocabulary.unknown_id()) fail_at(folder / kVocabulary, "there is no token for unknown words");
     std::vector<std::string> label_names = load_labels(folder / kLabels);
 
-    const SafeTensors file = load_safetensors(folder / kWeights);
-    const auto checksum = file.metadata.find("words_checksum");
-    if (checksum != file.metadata.end() && checksum->second != words_checksum(folder))
-        fail_at(folder, "model.safetensors, vocabulary.txt and labels.txt were not saved together, or were changed");
-    TextClassifier model = load_model(folder / kWeights, file.tensors, vocabulary, label_names.size());
+    SafeTensors file = load_safetensors(folder / kWeights);
+    check_saved_together(folder, file, kWordFiles);
     const std::optional<std::size_t> max_length = load_max_length(folder / kWeights, file.metadata);
+    const Weights weights(folder / kWeights, std::move(file.tensors),
+                          "the vocabulary, the labels and the other weights");
+    TextClassifier model = load_model(weights, vocabulary, label_names.size());
     return {std::move(model), std::move(vocabulary), std::move(label_names), max_length};
 }
 

@@ -51,9 +51,6 @@ struct Answer {
 /// The `best` most probable labels, the first the most probable.
 std::vector<Answer> answer(const TrainedClassifier& classifier, std::string_view text, std::size_t best = 3);
 
-/// Makes the folder if it is missing. Throws std::runtime_error unless files can be written there.
-void prepare_folder(const std::filesystem::path& folder);
-
 /// Writes model.safetensors, vocabulary.txt and labels.txt (one label a line). Each file is replaced as one step; the
 /// weights, which are last, carry a checksum of the others, so that a mixture is noticed.
 void save_classifier(const std::filesystem::path& folder, const TrainedClassifier& classifier);

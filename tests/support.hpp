@@ -69,6 +69,12 @@ inline double digest(const Array& values) {
     return sum;
 }
 
+/// The weights of the reference scripts' models: wave(shape, 0), wave(shape, 1) and so on.
+inline void assign_waves(const std::vector<Parameter>& parameters) {
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+        parameters[i].assign(wave(parameters[i].shape(), static_cast<double>(i)));
+}
+
 /// The gradient as a dense array; zeros if there is none.
 inline Array dense_gradient(const Parameter& parameter) {
     Array gradient = zeros(parameter.shape());
@@ -101,6 +107,16 @@ inline void check_arrays_near(const Array& actual, const Array& expected, double
     INFO("called from line ", line);
     CHECK(to_string(actual.shape()) == to_string(expected.shape()));
     check_near(actual, std::vector<double>(expected.begin(), expected.end()), tolerance, line);
+}
+
+/// The gradient of each parameter, whichever kind it is.
+inline void check_gradients_near(const std::vector<Parameter>& parameters,
+                                 const std::vector<std::vector<double>>& expected, int line = __builtin_LINE()) {
+    REQUIRE(parameters.size() == expected.size());
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        INFO("parameter ", i);
+        check_near(dense_gradient(parameters[i]), expected[i], kNear, line);
+    }
 }
 
 /// The same shape and the same bits.

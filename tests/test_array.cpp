@@ -159,3 +159,13 @@ TEST_CASE("IdArray: lists of different lengths are refused") {
     CHECK_THROWS_AS((IdArray{{{1, 2}, {3, 4}}, {{5}, {6}}}), std::invalid_argument);
     CHECK(IdArray{{3, 1}, {5, 9}}.shape() == Shape{2, 2});
 }
+
+TEST_CASE("array: whether all elements are finite") {
+    constexpr Real largest = std::numeric_limits<Real>::max(), infinity = std::numeric_limits<Real>::infinity();
+    CHECK(all_finite(Array{{0, largest}, {-largest, 1}}));
+    CHECK(all_finite(Array(Shape{0})));
+    for (const Real bad : {infinity, -infinity, std::numeric_limits<Real>::quiet_NaN()}) {
+        CHECK_FALSE(all_finite(Array{0, 1, bad}));
+        CHECK_FALSE(all_finite(Array(bad)));
+    }
+}

@@ -177,8 +177,7 @@ TextClassifier small_model(bool sparse = false, double dropout = 0) {
 
 /// The script's weights.
 void set_weights(const TextClassifier& model) {
-    double phase = 0;
-    for (const Parameter& p : model.parameters()) p.assign(wave(p.shape(), phase++));
+    assign_waves(model.parameters());
     std::fill_n(model.embedding().weight().mutable_value().data(), 4, Real{0});
 }
 
@@ -192,13 +191,8 @@ void check_against_pytorch(const Expected& expected, bool sparse, bool with_leng
     const Var loss = cross_entropy(logits, kLabels);
     CHECK(is_near(static_cast<double>(loss.item()), expected.loss));
     tape.backward(loss);
-    const std::vector<Parameter> parameters = model.parameters();
-    REQUIRE(parameters.size() == expected.gradients.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        CAPTURE(i);
-        check_near(dense_gradient(parameters[i]), expected.gradients[i]);
-    }
-    CHECK(parameters[0].gradient_kind() == (sparse ? GradientKind::rows : GradientKind::dense));
+    check_gradients_near(model.parameters(), expected.gradients);
+    CHECK(model.embedding().weight().gradient_kind() == (sparse ? GradientKind::rows : GradientKind::dense));
 }
 
 }  // namespace
