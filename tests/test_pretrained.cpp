@@ -227,7 +227,7 @@ TEST_CASE("initialize_with_pretrained: found words, a zero padding row, the mean
     CHECK(row(embedding, 1) == Row{2, 4});  // of the found words, not of the file's
     CHECK(row(embedding, 4) == Row{1, 2});
     CHECK(row(embedding, 5) == Row{3, 6});
-    for (const std::size_t id : {2, 3, 6})
+    for (const std::size_t id : {2u, 3u, 6u})
         for (const double value : row(embedding, id)) CHECK((value != 0 && std::abs(value) < 1));
     CHECK(report.asked == 3);
     CHECK(report.found == 2);
