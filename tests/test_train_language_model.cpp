@@ -149,7 +149,7 @@ TEST_CASE("evaluate language model: the size of the batches changes nothing") {
     const NGramLanguageModel model = wave_model();
     const NGrams data = make_ngrams(kText, 2);
     const double whole = evaluate_language_model(model, data).loss;
-    for (const std::size_t batch_size : {1, 2, 3, 5})
+    for (const std::size_t batch_size : std::vector<std::size_t>{1, 2, 3, 5})
         CHECK(is_near(evaluate_language_model(model, data, batch_size).loss, whole));
 }
 
@@ -188,7 +188,7 @@ TEST_CASE("train language model: progress after each step, weighted by examples"
 
 TEST_CASE("train language model: on_progress stops it there") {
     const NGrams data = make_ngrams(kText, 2);
-    for (const std::size_t last : {1, 3, 4, 6}) {
+    for (const std::size_t last : std::vector<std::size_t>{1, 3, 4, 6}) {
         CAPTURE(last);
         std::size_t steps = 0;
         const NGramLanguageModel model = wave_model();
