@@ -29,6 +29,7 @@ except ImportError as error:
 
 HERE = pathlib.Path(__file__).resolve().parent
 HEADER = HERE / "document_says.hpp"
+TEST = HERE.parent / "test_document_bugs.cpp"
 
 
 # ---- the document's code, letter for letter, mistakes and blanks at the ends of lines included ----------------------
@@ -862,10 +863,18 @@ def differences(committed, generated):
     return list(difflib.unified_diff(committed, generated, "committed", "generated", lineterm=""))
 
 
+def unused(committed):
+    """The constants that no test looks at."""
+    names = re.findall(r"^inline const \S+ (\w+)", committed, re.MULTILINE)
+    assert names, "the committed file has no constants"
+    words = set(re.findall(r"\w+", TEST.read_text("utf-8")))
+    return [f"no test looks at {name}" for name in names if name not in words]
+
+
 def check(generated):
     committed = HEADER.read_text("utf-8")
     assert differences(generated.replace("frozen", "thawed", 1), generated), "the check itself finds nothing"
-    problems = differences(committed, generated)
+    problems = differences(committed, generated) + unused(committed)
     print("\n".join(problems) or f"{HEADER.name} is what the document's Python gives")
     return 1 if problems else 0
 
