@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/sequential.hpp>
@@ -34,6 +35,7 @@ public:
     const Embedding& embeddings() const { return embeddings_; }
     const Sequential& network() const { return network_; }
     void visit(const Visitor& visit) const override;
+    std::string describe() const override { return "NGramLanguageModel"; }
 
 private:
     std::size_t context_size_;

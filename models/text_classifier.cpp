@@ -1,6 +1,8 @@
 // Three lines of forward.
 #include <embergrad/models/text_classifier.hpp>
 
+#include <utility>
+
 #include <embergrad/engine/error.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/linear.hpp>
@@ -19,6 +21,24 @@ const TextClassifierOptions& checked(const TextClassifierOptions& options) {
 /// What the layers take, which check it.
 std::int64_t size(std::size_t count) { return static_cast<std::int64_t>(count); }
 
+Sequential make_classifier(const TextClassifierOptions& options, Rng& rng) {
+    // Braces: the layers draw their weights in this order, with every compiler.
+    return Sequential{Dropout(options.dropout), Linear(size(options.embedding_dim), size(options.hidden_dim), rng),
+                      ReLU(), Dropout(options.dropout),
+                      Linear(size(options.hidden_dim), size(options.num_classes), rng)};
+}
+
+TextClassifierOptions with_sizes_of(const Embedding& embedding, TextClassifierOptions options) {
+    const std::size_t v = embedding.num_embeddings(), d = embedding.embedding_dim();
+    require((options.vocab_size == 0 || options.vocab_size == v) &&
+                (options.embedding_dim == 0 || options.embedding_dim == d),
+            "TextClassifier: vocab_size ", options.vocab_size, " and embedding_dim ", options.embedding_dim,
+            " are not those of a table of shape ", embedding.weight().shape());
+    options.vocab_size = v;
+    options.embedding_dim = d;
+    return checked(options);
+}
+
 void check_tokens(const IdArray& tokens) {
     require(tokens.dimension() == 2, "TextClassifier: tokens must be (B, L), not ", tokens.shape());
 }
@@ -28,9 +48,10 @@ void check_tokens(const IdArray& tokens) {
 TextClassifier::TextClassifier(const TextClassifierOptions& options, Rng& rng)
     : embedding_(size(checked(options).vocab_size), size(options.embedding_dim), rng,
                  {.padding_idx = options.padding_idx, .sparse = options.sparse}),
-      // Braces: the layers draw their weights in this order, with every compiler.
-      classifier_{Dropout(options.dropout), Linear(size(options.embedding_dim), size(options.hidden_dim), rng), ReLU(),
-                  Dropout(options.dropout), Linear(size(options.hidden_dim), size(options.num_classes), rng)} {}
+      classifier_(make_classifier(options, rng)) {}
+
+TextClassifier::TextClassifier(Embedding embedding, const TextClassifierOptions& options, Rng& rng)
+    : embedding_(std::move(embedding)), classifier_(make_classifier(with_sizes_of(embedding_, options), rng)) {}
 
 Var TextClassifier::operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const {
     check_tokens(tokens);

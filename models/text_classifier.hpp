@@ -28,6 +28,10 @@ class TextClassifier : public Module {
 public:
     /// Throws std::invalid_argument if a size is below 1 or an option does not fit.
     TextClassifier(const TextClassifierOptions& options, Rng& rng);
+    /// Around a table that is there already, such as a pre-trained one; the two share it. vocab_size and embedding_dim
+    /// are the table's and may be left out; padding_idx and sparse are the table's too. Errors as above, and
+    /// std::invalid_argument for sizes that are not the table's.
+    TextClassifier(Embedding embedding, const TextClassifierOptions& options, Rng& rng);
 
     /// tokens: (B, L), lengths: (B) in 0..L -> logits (B, K). An empty text is a vector of zeros.
     Var operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const;

@@ -351,3 +351,40 @@ TEST_CASE("text classifier: the same seed gives the same model, and it learns a 
     check_ids(argmax(model(tape, kTokens, kLengths), 1), {4}, {2, 0, 1, 2});
     check_near(slice(tape.leaf(model.embedding().weight()), 0, 0, 1).value(), {0, 0, 0, 0}, 0);  // the padding row
 }
+
+TEST_CASE("text classifier: around a table that is there already, which it shares") {
+    Rng rng(3);
+    const Embedding table(9, 4, rng, {.padding_idx = 2, .sparse = true});
+    const TextClassifier model(table, {.num_classes = 3, .hidden_dim = 6, .dropout = 0}, rng);
+    CHECK(model.embedding().weight() == table.weight());
+    CHECK(model.embedding().padding_idx() == 2);
+    CHECK(model.parameter_count() == 9 * 4 + 6 * 4 + 6 + 3 * 6 + 3);
+    Tape tape(Mode::train, rng);
+    tape.backward(sum(model(tape, {{1, 5, 2}}, {2})));
+    CHECK(table.weight().gradient_kind() == GradientKind::rows);
+
+    CHECK_NOTHROW(TextClassifier(table, {.vocab_size = 9, .embedding_dim = 4, .num_classes = 3}, rng));
+    check_refused<std::invalid_argument>(
+        [&] { TextClassifier(table, {.vocab_size = 8, .num_classes = 3}, rng); },
+        "TextClassifier: vocab_size 8 and embedding_dim 0 are not those of a table of shape (9, 4)");
+    check_refused<std::invalid_argument>(
+        [&] { TextClassifier(table, {.embedding_dim = 5, .num_classes = 3}, rng); },
+        "TextClassifier: vocab_size 0 and embedding_dim 5 are not those of a table of shape (9, 4)");
+    check_refused<std::invalid_argument>([&] { TextClassifier(table, {.hidden_dim = 6}, rng); },
+                                         "TextClassifier: sizes must be at least 1, but got vocab_size 9, "
+                                         "embedding_dim 4, num_classes 0, hidden_dim 6");
+}
+
+TEST_CASE("text classifier: the document's, printed") {
+    Rng rng(1);
+    const TextClassifier model({.vocab_size = 10'000, .embedding_dim = 128, .num_classes = 5}, rng);
+    CHECK(to_string(model) ==
+          "TextClassifier                                        1,297,157\n"
+          "  embedding     Embedding(10000, 128, padding_idx=0)  1,280,000\n"
+          "  classifier    Sequential                               17,157\n"
+          "    0           Dropout(p=0.5)                                0\n"
+          "    1           Linear(128, 128)                         16,512\n"
+          "    2           ReLU()                                        0\n"
+          "    3           Dropout(p=0.5)                                0\n"
+          "    4           Linear(128, 5)                              645\n");
+}
