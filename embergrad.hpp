@@ -7,13 +7,18 @@
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/io/safetensors.hpp>
+#include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
 #include <embergrad/layers/linear.hpp>
+#include <embergrad/layers/partially_frozen_embedding.hpp>
 #include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
+#include <embergrad/models/embedding_memory.hpp>
 #include <embergrad/models/ngram_language_model.hpp>
+#include <embergrad/models/pipeline.hpp>
+#include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/models/train_language_model.hpp>
 #include <embergrad/optim/adam.hpp>
@@ -25,3 +30,4 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/word_vectors.hpp>

@@ -31,9 +31,9 @@ struct GradcheckResult {
 /// Compares the gradients of f's result with central differences, for every element of every input: every row of a
 /// table, not only those looked up. A result with several elements is made a scalar with weights that all differ, since
 /// equal ones hide transposed and exchanged gradients. Gradients by rows are compared as dense ones.
-/// Inputs that f does not use must get no gradient. Their values are as before when it returns; their gradients are
-/// dropped. Meant for the library built in double.
-/// Throws std::invalid_argument for an input that has requires_grad off.
+/// Inputs that f does not use, and frozen rows, must get no gradient. Their values are as before when it returns; their
+/// gradients are dropped. Meant for the library built in double. Throws std::invalid_argument for an input that has
+/// requires_grad off.
 GradcheckResult gradcheck(const std::function<Var(Tape&)>& f, const std::vector<Parameter>& inputs,
                           const GradcheckOptions& options = {});
 

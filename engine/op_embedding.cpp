@@ -63,7 +63,7 @@ void scale_row(Real* row, std::size_t d, Real factor) {
     for (std::size_t j = 0; j < d; ++j) row[j] *= factor;
 }
 
-/// Scales each row that is looked up, once, in the table.
+/// Scales each row that is looked up, once, in the table; frozen rows stay.
 void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options) {
     IdVector rows(ids.data(), ids.data() + ids.size());
     std::sort(rows.begin(), rows.end());
@@ -71,11 +71,23 @@ void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOpt
     const std::size_t d = table.shape()[1];
     Real* values = nullptr;
     for (std::int64_t row : rows) {
+        if (table.is_frozen(static_cast<std::size_t>(row))) continue;
         const std::size_t offset = static_cast<std::size_t>(row) * d;
         const Real factor = renorm_factor(table.value().data() + offset, d, options);
         if (factor == 1) continue;
         if (values == nullptr) values = table.mutable_value().data();
         scale_row(values + offset, d, factor);
+    }
+}
+
+/// Scales what was handed out, where the table itself was not: all of it, or the frozen rows alone.
+void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options, bool frozen_only,
+                   Real* copies) {
+    if (frozen_only && !table.has_frozen_rows()) return;
+    const std::size_t d = table.shape()[1];
+    for (std::size_t i = 0; i < ids.size(); ++i, copies += d) {
+        if (frozen_only && !table.is_frozen(static_cast<std::size_t>(ids.data()[i]))) continue;
+        scale_row(copies, d, renorm_factor(copies, d, options));
     }
 }
 
@@ -163,9 +175,7 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     const Var out = tape.result(shape, {weight});
     Real* to = out.mutable_value().data();
     gather(table.value().data(), ids.data(), ids.size(), d, to);
-    if (options.max_norm && !tape.training()) {
-        for (std::size_t i = 0; i < ids.size(); ++i) scale_row(to + i * d, d, renorm_factor(to + i * d, d, options));
-    }
+    if (options.max_norm) renorm_copies(table, ids, options, tape.training(), to);
     if (out.needs_grad()) {
         const std::int64_t padding = resolve_padding(options, v);
         out.on_backward(

@@ -108,7 +108,7 @@ struct EmbeddingOptions {
     /// This row gets no gradient; negative counts from the end. Nothing else is special about it.
     std::optional<std::int64_t> padding_idx = {};
     /// Rows whose norm is larger are scaled to it before they are handed out: in the table on a training tape, in the
-    /// copy on an eval tape. The gradient ignores the scaling.
+    /// copy on an eval tape, and for frozen rows always. The gradient ignores the scaling.
     std::optional<double> max_norm = {};
     /// p of that norm: 2 is Euclid's, infinity the largest |x|, 0 the count of non-zeros.
     double norm_type = 2;

@@ -8,6 +8,29 @@
 #include <embergrad/engine/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+/// The flattened values of the rows that are not frozen, neighbours joined. An empty `frozen`: all of them.
+std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& shape) {
+    std::vector<Run> runs;
+    const std::size_t size = element_count(shape);
+    if (frozen.empty()) {
+        if (size > 0) runs.push_back({0, size});
+        return runs;
+    }
+    const std::size_t width = size / frozen.size();
+    for (std::size_t row = 0; row < frozen.size() && width > 0; ++row) {
+        if (frozen[row]) continue;
+        const std::size_t begin = row * width;
+        if (!runs.empty() && runs.back().end == begin)
+            runs.back().end += width;
+        else
+            runs.push_back({begin, begin + width});
+    }
+    return runs;
+}
+
+}  // namespace
 
 RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
     : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
@@ -72,6 +95,21 @@ void RowGradient::coalesce() {
     coalesced_ = true;
 }
 
+void RowGradient::erase_rows(const std::vector<bool>& gone) {
+    const auto is_gone = [&](std::int64_t row) { return gone[static_cast<std::size_t>(row)]; };
+    const auto kept = size() - static_cast<std::size_t>(std::count_if(rows_.begin(), rows_.end(), is_gone));
+    if (kept == size()) return;
+    const std::size_t d = width();
+    Array values(Shape{kept, d});
+    Real* to = values.data();
+    for (std::size_t i = 0; i < size(); ++i) {
+        if (!is_gone(rows_[i])) to = std::copy_n(values_.data() + i * d, d, to);
+    }
+    std::erase_if(rows_, is_gone);
+    values_ = std::move(values);
+    coalesced_ |= kept < 2;
+}
+
 void RowGradient::check_fits(const Shape& table) const {
     require(table.size() == 2 && (size() == 0 || values_.shape() == Shape{size(), table[1]}),
             "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
@@ -96,6 +134,7 @@ void RowGradient::add_to(Array& dense) const {
 Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);
     state_->requires_grad = requires_grad;
+    state_->trainable = trainable_pieces({}, state_->value.shape());
 }
 
 Parameter::State& Parameter::state() const {
@@ -114,11 +153,77 @@ void Parameter::assign(const Array& value) const {
     std::copy(value.storage().begin(), value.storage().end(), mutable_value().storage().begin());
 }
 
-Parameter Parameter::clone() const { return Parameter(value(), requires_grad()); }
+Parameter Parameter::clone() const {
+    Parameter copy(value(), requires_grad());
+    if (has_frozen_rows()) copy.set_frozen(state_->frozen);
+    return copy;
+}
 
 void Parameter::set_requires_grad(bool requires_grad) const {
     state().requires_grad = requires_grad;
     if (!requires_grad) zero_grad();
+}
+
+void Parameter::freeze_rows(const IdArray& rows) const { set_frozen(rows, true); }
+void Parameter::unfreeze_rows(const IdArray& rows) const { set_frozen(rows, false); }
+void Parameter::unfreeze_rows() const {
+    if (has_frozen_rows()) set_frozen(std::vector<bool>());
+}
+
+void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
+    require(!shape().empty(), "Parameter: a scalar has no rows to freeze");
+    const std::size_t v = shape()[0];
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (static_cast<std::uint64_t>(rows.data()[i]) >= v)
+            fail<std::out_of_range>("Parameter: row ", rows.data()[i], " at position ", position_text(i, rows.shape()),
+                                    " cannot be ", frozen ? "frozen" : "unfrozen", ": there are ", v, " rows");
+    }
+    std::vector<bool> all = has_frozen_rows() ? state_->frozen : std::vector<bool>(v);
+    for (std::size_t i = 0; i < rows.size(); ++i) all[static_cast<std::size_t>(rows.data()[i])] = frozen;
+    if (std::find(all.begin(), all.end(), true) == all.end()) all.clear();
+    if (all != state_->frozen) set_frozen(std::move(all));
+}
+
+void Parameter::set_frozen(std::vector<bool> frozen) const {
+    std::vector<Run> trainable = trainable_pieces(frozen, shape());
+    state_->frozen = std::move(frozen);
+    state_->trainable = std::move(trainable);
+    ++state_->frozen_version;
+    drop_frozen_gradient();
+}
+
+std::vector<std::int64_t> Parameter::frozen_rows() const {
+    std::vector<std::int64_t> rows;
+    const std::vector<bool>& frozen = state().frozen;
+    for (std::size_t row = 0; row < frozen.size(); ++row) {
+        if (frozen[row]) rows.push_back(static_cast<std::int64_t>(row));
+    }
+    return rows;
+}
+
+std::size_t Parameter::trainable_size() const {
+    std::size_t size = 0;
+    for (const Run& run : trainable_runs()) size += run.size();
+    return size;
+}
+
+void Parameter::drop_frozen_gradient() const {
+    if (!has_frozen_rows()) return;
+    check_gradient();
+    if (state_->kind == GradientKind::rows) state_->rows.erase_rows(state_->frozen);
+    if (state_->kind == GradientKind::dense) zero_frozen_rows(state_->dense);
+}
+
+void Parameter::zero_frozen_rows(Array& values) const {
+    require(values.shape() == shape(), "Parameter: an array of shape ", values.shape(),
+            " does not have the rows of a parameter of shape ", shape());
+    if (!has_frozen_rows()) return;
+    std::size_t begin = 0;
+    for (const Run& run : trainable_runs()) {  // what lies between them is frozen
+        std::fill(values.data() + begin, values.data() + run.begin, Real{0});
+        begin = run.end;
+    }
+    std::fill(values.data() + begin, values.data() + values.size(), Real{0});
 }
 
 const Array& Parameter::grad() const { return mutable_grad(); }
@@ -140,6 +245,7 @@ void Parameter::add_grad(Array gradient) const {
     require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
             " does not fit a parameter of shape ", shape());
     check_gradient();
+    zero_frozen_rows(gradient);
     if (state_->kind == GradientKind::dense) {
         Real* sum = state_->dense.data();
         const Real* term = gradient.data();
@@ -154,6 +260,7 @@ void Parameter::add_grad(Array gradient) const {
 
 void Parameter::add_grad(RowGradient gradient) const {
     gradient.check_fits(shape());
+    if (has_frozen_rows()) gradient.erase_rows(state_->frozen);
     if (state().kind == GradientKind::dense) return gradient.add_to(state_->dense);
     state_->rows.append(std::move(gradient));
     state_->kind = GradientKind::rows;

@@ -34,6 +34,8 @@ public:
     void append(std::span<RowGradient> others);
     /// Sorts the rows and sums those that come several times, in the order they came.
     void coalesce();
+    /// Drops the rows for which gone[row] is true; the others stay in their order. `gone` is as long as the table.
+    void erase_rows(const std::vector<bool>& gone);
     /// Adds every row into `dense`, (V, D). Throws as check_fits does.
     void add_to(Array& dense) const;
     /// Throws std::invalid_argument if the rows are not as wide as those of a table of this shape, std::out_of_range
@@ -47,6 +49,12 @@ private:
 };
 
 enum class GradientKind { none, dense, rows };
+
+/// A piece of an array's flattened values: begin .. end - 1.
+struct Run {
+    std::size_t begin = 0, end = 0;
+    std::size_t size() const { return end - begin; }
+};
 
 /// A trainable array. Copies are handles on the same values (so weights can be tied, and optimizers share them);
 /// `clone()` copies the values. Shape and storage never change. Only one thread may write to it at a time.
@@ -69,12 +77,40 @@ public:
     void assign(const Array& value) const;
     /// How often the values were changed.
     std::uint64_t version() const { return state().version.load(std::memory_order_acquire); }
-    /// A parameter of its own with the same values and the same requires_grad; no gradient.
+    /// A parameter of its own with the same values, requires_grad and frozen rows; no gradient.
     Parameter clone() const;
 
     bool requires_grad() const { return state().requires_grad; }
     /// Freezing also drops the gradient, so that no optimizer steps on a stale one.
     void set_requires_grad(bool requires_grad) const;
+
+    // Single rows, the entries of the first axis, can be frozen too. No optimizer moves them, whatever its momentum or
+    // weight decay, nor keeps anything for them; their gradient is dropped, so that clipping does not see it; max_norm
+    // scales the copies it hands out. Whoever writes values (init, assign, load_state_dict) writes them as before.
+
+    /// Freezes more rows; repeated ones are one. Each call looks at all V rows: freeze many at once.
+    /// Throws std::out_of_range for a row that is not there, with its position, std::invalid_argument for a scalar;
+    /// nothing is changed then.
+    void freeze_rows(const IdArray& rows) const;
+    /// Lets rows be trained again (those that are not frozen may be among them); without an argument all of them.
+    /// Throws as freeze_rows.
+    void unfreeze_rows(const IdArray& rows) const;
+    void unfreeze_rows() const;
+    bool has_frozen_rows() const { return !state().frozen.empty(); }
+    bool is_frozen(std::size_t row) const { return has_frozen_rows() && state().frozen[row]; }
+    /// Ascending.
+    std::vector<std::int64_t> frozen_rows() const;
+    /// The values that are trained: everything but the frozen rows, ascending. (Not whether requires_grad is on.)
+    std::span<const Run> trainable_runs() const { return state().trainable; }
+    /// How many values those are.
+    std::size_t trainable_size() const;
+    /// Zeroes the frozen rows of an array of the parameter's shape; std::invalid_argument for another one.
+    void zero_frozen_rows(Array& values) const;
+    /// How often the set of frozen rows was changed.
+    std::uint64_t frozen_version() const { return state().frozen_version; }
+    /// Takes the gradient of frozen rows out of a gradient that was written through mutable_grad() or
+    /// mutable_row_grad(). (add_grad does it by itself.)
+    void drop_frozen_gradient() const;
 
     GradientKind gradient_kind() const { return state().kind; }
     bool has_gradient() const { return gradient_kind() != GradientKind::none; }
@@ -85,7 +121,8 @@ public:
     Array& mutable_grad() const;
     RowGradient& mutable_row_grad() const;
 
-    /// Adds to the gradient: none + g = g, rows + rows = rows (first, then second), dense + rows = dense.
+    /// Adds to the gradient: none + g = g, rows + rows = rows (first, then second), dense + rows = dense. What is meant
+    /// for frozen rows is dropped.
     /// Throws std::invalid_argument if the shape or a row does not fit; nothing is changed then.
     void add_grad(Array gradient) const;
     void add_grad(RowGradient gradient) const;
@@ -110,11 +147,16 @@ private:
         std::atomic<std::uint64_t> version{0};
         bool requires_grad = true;
         std::atomic<bool> in_backward{false};
+        std::vector<bool> frozen;    // (V); empty: no row is
+        std::vector<Run> trainable;  // what `frozen` leaves, as few pieces as possible
+        std::uint64_t frozen_version = 0;
         GradientKind kind = GradientKind::none;
         Array dense{Shape{0}};
         RowGradient rows;
     };
     State& state() const;
+    void set_frozen(const IdArray& rows, bool frozen) const;
+    void set_frozen(std::vector<bool> frozen) const;
     void drop_gradient() const;
 
     std::shared_ptr<State> state_;

@@ -1,6 +1,8 @@
 // Dropout as a layer.
 #pragma once
 
+#include <string>
+
 #include <embergrad/layers/module.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -15,6 +17,7 @@ public:
     Var operator()(Var x) const override { return dropout(x, p_); }
     double p() const { return p_; }
     void visit(const Visitor&) const override {}
+    std::string describe() const override;
 
 private:
     double p_;

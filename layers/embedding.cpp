@@ -42,19 +42,43 @@ Embedding Embedding::from_pretrained(Array table, bool freeze, const EmbeddingOp
 }
 
 void Embedding::init_normal(Rng& rng, double mean, double std) const {
-    init::normal(weight_, rng, mean, std);
-    zero_padding_row();
+    init_with([&](const Parameter& table) { init::normal(table, rng, mean, std); });
 }
 
 void Embedding::init_uniform(Rng& rng, double low, double high) const {
-    init::uniform(weight_, rng, low, high);
-    zero_padding_row();
+    init_with([&](const Parameter& table) { init::uniform(table, rng, low, high); });
 }
 
-void Embedding::zero_padding_row() const {
+void Embedding::init_xavier_uniform(Rng& rng, double gain) const {
+    init_with([&](const Parameter& table) { init::xavier_uniform(table, rng, gain); });
+}
+
+void Embedding::init_xavier_normal(Rng& rng, double gain) const {
+    init_with([&](const Parameter& table) { init::xavier_normal(table, rng, gain); });
+}
+
+void Embedding::init_fan_in_uniform(Rng& rng) const {
+    init_with([&](const Parameter& table) { init::fan_in_uniform(table, rng); });
+}
+
+void Embedding::init_zeros() const { init_with(init::zeros); }
+
+void Embedding::init_with(const std::function<void(const Parameter& table)>& fill) const {
+    fill(weight_);
     if (!options_.padding_idx) return;
     const std::size_t d = embedding_dim();
     std::fill_n(weight_.mutable_value().data() + static_cast<std::size_t>(*options_.padding_idx) * d, d, Real{0});
+}
+
+std::string Embedding::describe() const {
+    const EmbeddingOptions defaults;
+    std::string text = "Embedding(" + std::to_string(num_embeddings()) + ", " + std::to_string(embedding_dim());
+    if (options_.padding_idx) text += ", padding_idx=" + std::to_string(*options_.padding_idx);
+    if (options_.max_norm) text += ", max_norm=" + detail::number_text(*options_.max_norm);
+    if (options_.norm_type != defaults.norm_type) text += ", norm_type=" + detail::number_text(options_.norm_type);
+    if (options_.scale_grad_by_freq) text += ", scale_grad_by_freq=true";
+    if (options_.sparse) text += ", sparse=true";
+    return text + ")";
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

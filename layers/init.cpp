@@ -70,6 +70,11 @@ double gain(std::string_view nonlinearity, double slope) {
     fail<std::invalid_argument>("init::gain: unknown nonlinearity '", nonlinearity, "'");
 }
 
+void fan_in_uniform(const Parameter& parameter, Rng& rng) {
+    const double bound = 1 / std::sqrt(fan(parameter, Fan::in));
+    if (parameter.size() > 0) uniform(parameter, rng, -bound, bound);
+}
+
 void xavier_uniform(const Parameter& parameter, Rng& rng, double gain) {
     uniform_with_std(parameter, rng, gain / std::sqrt(mean_fan(parameter)));
 }

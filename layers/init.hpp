@@ -27,6 +27,8 @@ enum class Fan { in, out };
 /// sqrt(2 / (1 + slope^2)) for "leaky_relu", 3/4 for "selu". Throws std::invalid_argument for others.
 double gain(std::string_view nonlinearity, double slope = 0.01);
 
+/// Uniform within 1 / sqrt(fan_in), the scale of PyTorch's Linear: for a table, 1 / sqrt(D).
+void fan_in_uniform(const Parameter& parameter, Rng& rng);
 /// Uniform within gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010).
 void xavier_uniform(const Parameter& parameter, Rng& rng, double gain = 1);
 /// Normal with std gain * sqrt(2 / (fan_in + fan_out)).

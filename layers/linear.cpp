@@ -15,8 +15,8 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, Rng& rng, co
     weight_ = Parameter(zeros(Shape{out, in}));
     if (options.bias) bias_ = Parameter(zeros(Shape{out}));
     if (in == 0) return;  // zeros
+    init::fan_in_uniform(weight_, rng);
     const double bound = 1 / std::sqrt(static_cast<double>(in));
-    init::uniform(weight_, rng, -bound, bound);
     if (bias_.defined()) init::uniform(bias_, rng, -bound, bound);
 }
 
@@ -28,6 +28,11 @@ Var Linear::operator()(Var x) const {
 void Linear::visit(const Visitor& visit) const {
     visit("weight", weight_, Role::parameter);
     if (bias_.defined()) visit("bias", bias_, Role::parameter);
+}
+
+std::string Linear::describe() const {
+    return "Linear(" + std::to_string(in_features()) + ", " + std::to_string(out_features()) +
+           (bias_.defined() ? ")" : ", bias=false)");
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

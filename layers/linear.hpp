@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <embergrad/engine/rng.hpp>
 #include <embergrad/layers/module.hpp>
@@ -28,6 +29,8 @@ public:
     std::size_t out_features() const { return weight_.shape()[0]; }
 
     void visit(const Visitor& visit) const override;
+    /// "Linear(128, 64)": in and out.
+    std::string describe() const override;
 
 private:
     Parameter weight_;  // (out, in)

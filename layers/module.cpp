@@ -2,6 +2,7 @@
 #include <embergrad/layers/module.hpp>
 
 #include <algorithm>
+#include <ostream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -91,6 +92,12 @@ std::size_t Module::parameter_count() const {
     return count;
 }
 
+std::size_t Module::trainable_parameter_count() const {
+    std::size_t count = 0;
+    for (const Parameter& parameter : parameters()) count += parameter.requires_grad() ? parameter.trainable_size() : 0;
+    return count;
+}
+
 void Module::set_requires_grad(bool requires_grad) const {
     for (const Parameter& parameter : parameters()) parameter.set_requires_grad(requires_grad);
 }
@@ -111,14 +118,68 @@ void Module::load_state_dict(const StateDict& state, bool strict) const {
     const LoadPlan plan = plan_load(*this, state, strict);
     require(plan.problems.empty(), "load_state_dict: the state does not fit; nothing was loaded:", plan.problems);
     for (const auto& [parameter, array] : plan.copies) parameter.assign(*array);
+    visit(Visitor([](const std::string&, const Parameter&, Role) {},
+                  [](const std::string&, const Module& child) { child.after_load(); }));
+    after_load();
 }
 
-void Module::visit_child(const Visitor& visit, const std::string& name, const Module& child) {
+void Visitor::child(const std::string& name, const Module& child) const {
     require<std::logic_error>(!name.empty() && name.find('.') == std::string::npos, "Module: a child's name must have ",
                               "letters and no points, not '", name, "'");
-    child.visit([&](const std::string& inner, const Parameter& parameter, Role role) {
-        visit(name + "." + inner, parameter, role);
-    });
+    if (on_child_) on_child_(name, child);
+    const std::string prefix = name + ".";
+    const auto array = [&](const std::string& inner, const Parameter& parameter, Role role) {
+        on_array_(prefix + inner, parameter, role);
+    };
+    const auto grandchild = [&](const std::string& inner, const Module& module) { on_child_(prefix + inner, module); };
+    child.visit(on_child_ ? Visitor(array, grandchild) : Visitor(array));
 }
+
+namespace {
+
+/// A line of the summary.
+struct Line {
+    std::string name, description, count;
+};
+
+std::string with_commas(std::size_t count) {
+    std::string digits = std::to_string(count);
+    for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+    return digits;
+}
+
+Line line_of(const std::string& name, const Module& module) {
+    const std::size_t depth =
+        name.empty() ? 0 : static_cast<std::size_t>(std::count(name.begin(), name.end(), '.')) + 1;
+    const std::size_t count = module.parameter_count(), frozen = count - module.trainable_parameter_count();
+    Line line{std::string(2 * depth, ' ') + name.substr(name.rfind('.') + 1), module.describe(), with_commas(count)};
+    if (frozen > 0) line.count += " (" + with_commas(frozen) + " frozen)";
+    return line;
+}
+
+}  // namespace
+
+std::string to_string(const Module& module) {
+    std::vector<Line> lines{line_of("", module)};
+    const auto no_array = [](const std::string&, const Parameter&, Role) {};
+    module.visit(Visitor(no_array,
+                         [&](const std::string& name, const Module& child) { lines.push_back(line_of(name, child)); }));
+    std::swap(lines.front().name, lines.front().description);  // the module itself has no name
+    std::size_t name_width = 0, width = 0, digits = 0;
+    const auto widen = [](std::size_t& to, const std::string& text) { to = std::max(to, text.size()); };
+    for (const Line& line : lines) widen(name_width, line.name);
+    for (const Line& line : lines) widen(width, line.description);
+    for (const Line& line : lines) widen(digits, line.count.substr(0, line.count.find(' ')));
+    std::string text;
+    for (Line& line : lines) {
+        const std::size_t missing = digits - std::min(line.count.find(' '), line.count.size());
+        line.name.resize(name_width, ' ');
+        line.description.resize(width, ' ');
+        text += line.name + "  " + line.description + "  " + std::string(missing, ' ') + line.count + "\n";
+    }
+    return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const Module& module) { return out << to_string(module); }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

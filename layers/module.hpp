@@ -1,8 +1,10 @@
 // What layers and models have in common: one visitor, from which everything about names and weights derives.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
+#include <iosfwd>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +18,27 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// What a visited array is: trained; saved but not trained; neither.
 enum class Role { parameter, buffer, temporary };
 
-using Visitor = std::function<void(const std::string& name, const Parameter& array, Role role)>;
+class Module;
+
+/// Whoever wants to know what a module consists of: told each array and, where it asks for them, each child.
+class Visitor {
+public:
+    using OnArray = std::function<void(const std::string& name, const Parameter& array, Role role)>;
+    using OnChild = std::function<void(const std::string& name, const Module& child)>;
+
+    /// Names are dotted, from the visited module on ("classifier.1.weight"). A child is told before its arrays.
+    template <std::invocable<const std::string&, const Parameter&, Role> F>
+    Visitor(F on_array, OnChild on_child = {}) : on_array_(std::move(on_array)), on_child_(std::move(on_child)) {}
+
+    // For a module's visit.
+    void operator()(const std::string& name, const Parameter& array, Role role) const { on_array_(name, array, role); }
+    /// Everything in a child, under "name.". Throws std::logic_error for a name that is empty or has points.
+    void child(const std::string& name, const Module& child) const;
+
+private:
+    OnArray on_array_;
+    OnChild on_child_;
+};
 
 using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
 
@@ -26,9 +48,11 @@ class Module {
 public:
     virtual ~Module() = default;
 
-    /// Hands each array to `visit` under its dotted name: its own first, then its children's. The one thing that a
-    /// module says about its arrays. Everything below throws std::logic_error if a name is empty or given twice.
+    /// Hands each array to `visit` under its name, its own first, then its children by visit.child(). The one thing
+    /// that a module says about its parts. Everything below throws std::logic_error if a name is empty or given twice.
     virtual void visit(const Visitor& visit) const = 0;
+    /// The layer in a line, options that are not the default included: "Embedding(1000, 128, padding_idx=0)".
+    virtual std::string describe() const { return "Module"; }
 
     /// Every trained array once, in the order of visit.
     std::vector<Parameter> parameters() const;
@@ -36,6 +60,8 @@ public:
     NamedParameters named_parameters() const;
     /// Elements of all parameters.
     std::size_t parameter_count() const;
+    /// Those that are trained: of parameters with requires_grad, without frozen rows.
+    std::size_t trainable_parameter_count() const;
     /// Freezes (false) or unfreezes (true) every parameter.
     void set_requires_grad(bool requires_grad) const;
     /// Drops every gradient; with set_to_none = false keeps zeros instead.
@@ -53,9 +79,18 @@ protected:
     Module(const Module&) = default;
     Module& operator=(const Module&) = default;
 
-    /// For visit: the arrays of a child under "name.".
-    static void visit_child(const Visitor& visit, const std::string& name, const Module& child);
+private:
+    /// For modules that keep something twice: called when load_state_dict has copied new values in.
+    virtual void after_load() const {}
 };
+
+/// A line a layer: its name, what it is, how many parameters it has, and how many of them are frozen.
+///     TextClassifier                                        1,297,157
+///       embedding     Embedding(10000, 128, padding_idx=0)  1,280,000
+///       classifier    Sequential                               17,157
+///         0           Dropout(p=0.5)                                0
+std::string to_string(const Module& module);
+std::ostream& operator<<(std::ostream& out, const Module& module);
 
 /// A module from one value to one value, as Sequential takes them.
 class Layer : public Module {

@@ -16,7 +16,7 @@ const Layer& Sequential::operator[](std::size_t index) const {
 }
 
 void Sequential::visit(const Visitor& visit) const {
-    for (std::size_t i = 0; i < size(); ++i) visit_child(visit, std::to_string(i), *layers_[i]);
+    for (std::size_t i = 0; i < size(); ++i) visit.child(std::to_string(i), *layers_[i]);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,7 @@ public:
     /// Throws std::out_of_range.
     const Layer& operator[](std::size_t index) const;
     void visit(const Visitor& visit) const override;
+    std::string describe() const override { return "Sequential"; }
 
 private:
     std::vector<std::shared_ptr<const Layer>> layers_;

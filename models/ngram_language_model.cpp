@@ -40,8 +40,8 @@ Var NGramLanguageModel::operator()(Tape& tape, const IdArray& contexts) const {
 }
 
 void NGramLanguageModel::visit(const Visitor& visit) const {
-    visit_child(visit, "embeddings", embeddings_);
-    visit_child(visit, "network", network_);
+    visit.child("embeddings", embeddings_);
+    visit.child("network", network_);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -44,8 +44,8 @@ Var TextClassifier::operator()(Tape& tape, const IdArray& tokens) const {
 }
 
 void TextClassifier::visit(const Visitor& visit) const {
-    visit_child(visit, "embedding", embedding_);
-    visit_child(visit, "classifier", classifier_);
+    visit.child("embedding", embedding_);
+    visit.child("classifier", classifier_);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

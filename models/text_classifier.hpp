@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/sequential.hpp>
@@ -36,6 +37,7 @@ public:
     const Embedding& embedding() const { return embedding_; }
     const Sequential& classifier() const { return classifier_; }
     void visit(const Visitor& visit) const override;
+    std::string describe() const override { return "TextClassifier"; }
 
 private:
     Embedding embedding_;

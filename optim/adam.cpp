@@ -81,6 +81,13 @@ std::string Adam::gradient_problem(const Parameter& parameter, const ParamGroup&
     return "a gradient by rows, which Adam does not support; consider SparseAdam instead";
 }
 
+void Adam::forget_frozen_rows(std::size_t index, const Parameter& parameter) {
+    if (index >= states_.size()) return;
+    for (Array* kept : {&states_[index].m, &states_[index].v, &states_[index].largest_v}) {
+        if (kept->shape() == parameter.shape()) parameter.zero_frozen_rows(*kept);
+    }
+}
+
 void Adam::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     states_.resize(parameter_count());
     State& state = states_[index];
@@ -91,11 +98,15 @@ void Adam::update(std::size_t index, const Parameter& parameter, const ParamGrou
     // amsgrad may be switched on later: the largest v is remembered from then on
     if (*group.amsgrad && state.largest_v.shape() != parameter.shape()) state.largest_v = zeros(parameter.shape());
     const Factors f = factors(group, ++state.step);
-    const std::size_t n = parameter.size();
     const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
-    if (*group.amsgrad) return amsgrad_pass(f, n, g, p, state.m.data(), state.v.data(), state.largest_v.data());
-    adam_pass(f, n, g, p, state.m.data(), state.v.data());
+    Real *m = state.m.data(), *v = state.v.data(), *largest = state.largest_v.data();
+    for (const auto& [i, end] : parameter.trainable_runs()) {
+        if (*group.amsgrad)
+            amsgrad_pass(f, end - i, g + i, p + i, m + i, v + i, largest + i);
+        else
+            adam_pass(f, end - i, g + i, p + i, m + i, v + i);
+    }
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -14,15 +14,20 @@ namespace {
 
 using Values = std::span<Real>;
 
-/// The values of every gradient there is; those by rows with their repeated rows summed up.
+/// The values of every gradient there is, frozen rows left out; those by rows with their repeated rows summed up.
 std::vector<Values> gradient_values(const std::vector<Parameter>& parameters) {
     std::vector<Values> all;
     for (const Parameter& parameter : parameters) {
         if (!parameter.requires_grad() || !parameter.has_gradient()) continue;
-        const bool dense = parameter.gradient_kind() == GradientKind::dense;
-        if (!dense) parameter.mutable_row_grad().coalesce();
-        Array& values = dense ? parameter.mutable_grad() : parameter.mutable_row_grad().mutable_values();
-        all.emplace_back(values.data(), values.size());
+        if (parameter.gradient_kind() == GradientKind::rows) {
+            parameter.drop_frozen_gradient();
+            parameter.mutable_row_grad().coalesce();
+            Array& values = parameter.mutable_row_grad().mutable_values();
+            all.emplace_back(values.data(), values.size());
+        } else {
+            Real* g = parameter.mutable_grad().data();
+            for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);
+        }
     }
     return all;
 }
@@ -77,8 +82,7 @@ void check(const std::vector<Parameter>& parameters, double max_norm, double nor
         const auto [first, is_new] = seen.emplace(parameters[i].id(), i);
         require(is_new, "clip_grad_norm: parameter ", i, " of shape ", parameters[i].shape(), " is also parameter ",
                 first->second);
-        if (parameters[i].gradient_kind() == GradientKind::rows)
-            parameters[i].row_grad().check_fits(parameters[i].shape());
+        parameters[i].check_gradient();
     }
 }
 

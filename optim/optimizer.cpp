@@ -83,10 +83,19 @@ void Optimizer::step() {
     std::size_t index = 0;
     for (const ParamGroup& group : groups_) {
         for (const Parameter& parameter : group.params) {
-            if (steps(parameter)) update(index, parameter, group);
+            if (steps(parameter)) {
+                respect_frozen_rows(index, parameter);
+                update(index, parameter, group);
+            }
             ++index;
         }
     }
+}
+
+void Optimizer::respect_frozen_rows(std::size_t index, const Parameter& parameter) {
+    if (frozen_versions_[index] != parameter.frozen_version()) forget_frozen_rows(index, parameter);
+    frozen_versions_[index] = parameter.frozen_version();
+    if (parameter.gradient_kind() == GradientKind::rows) parameter.drop_frozen_gradient();
 }
 
 void Optimizer::zero_grad(bool set_to_none) const {
@@ -101,10 +110,13 @@ void Optimizer::add_param_group(ParamGroup group) {
     require(problem.empty(), name_, ", group ", groups_.size(), ": ", problem);
     check_added(group.params);
 
-    parameters_.reserve(parameters_.size() + group.params.size());  // the last that can fail, but for the next line
+    const std::size_t count = parameters_.size() + group.params.size();
+    frozen_versions_.reserve(count);
+    parameters_.reserve(count);  // the last that can fail, but for the next line
     groups_.push_back(std::move(group));
     const std::vector<Parameter>& added = groups_.back().params;
     parameters_.insert(parameters_.end(), added.begin(), added.end());
+    frozen_versions_.resize(count, 0);
 }
 
 /// The first thing wrong with a group whose unset options were filled in; empty if nothing is.

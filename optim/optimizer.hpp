@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,9 @@ struct ParamGroup {
     std::optional<bool> maximize = {};
 };
 
-/// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step.
+/// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
+/// (Parameter::freeze_rows) keep their bits and have no state: a row that is frozen loses its, and starts again without
+/// one when it is trained again.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -70,7 +73,10 @@ private:
     virtual std::string options_problem(const ParamGroup& /*group*/) const { return {}; }
     /// What is wrong with the gradient of a parameter, to follow "parameter 0 of shape (3, 4) has "; empty if nothing.
     virtual std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const = 0;
-    /// Moves one parameter, the index-th of all groups together.
+    /// Zeroes what is kept for the frozen rows of a parameter; called when others have become frozen.
+    virtual void forget_frozen_rows(std::size_t index, const Parameter& parameter) = 0;
+    /// Moves one parameter, the index-th of all groups together: its trainable_runs(), and of a gradient by rows
+    /// (which holds no frozen ones) the rows.
     virtual void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) = 0;
 
     std::string group_problem(const ParamGroup& group, bool lr_required) const;
@@ -78,11 +84,13 @@ private:
     void check_unchanged() const;
     void check_gradients() const;
     std::string place_text(std::size_t index) const;
+    void respect_frozen_rows(std::size_t index, const Parameter& parameter);
 
     std::string name_;
     ParamGroup defaults_;
     std::vector<ParamGroup> groups_;
-    std::vector<Parameter> parameters_;  // of all groups in order, as they were added
+    std::vector<Parameter> parameters_;           // of all groups in order, as they were added
+    std::vector<std::uint64_t> frozen_versions_;  // of each, when its state last forgot its frozen rows
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -71,13 +71,16 @@ void plain_rows(const Factors& f, const RowGradient& gradient, Real* p) {
     }
 }
 
-/// `moving` holds the gradient's rows and more, both ascending; nullptr stands for all v rows.
-void momentum_rows(const Factors& f, const RowGradient& gradient, const std::vector<std::int64_t>* moving,
-                   std::size_t v, std::size_t d, Real* p, Real* b) {
-    const std::size_t n = moving != nullptr ? moving->size() : v;
+/// `moving` holds the gradient's rows and more, both ascending; nullptr stands for all rows that are not frozen.
+void momentum_rows(const Factors& f, const Parameter& parameter, const std::vector<std::int64_t>* moving, Real* p,
+                   Real* b) {
+    const RowGradient& gradient = parameter.row_grad();
+    const std::size_t d = gradient.width();
+    const std::size_t n = moving != nullptr ? moving->size() : parameter.shape()[0];
     std::size_t next = 0;  // in the gradient
     for (std::size_t i = 0; i < n; ++i) {
         const auto row = moving != nullptr ? static_cast<std::size_t>((*moving)[i]) : i;
+        if (parameter.is_frozen(row)) continue;
         const bool has_gradient = next < gradient.size() && static_cast<std::size_t>(gradient.rows()[next]) == row;
         if (has_gradient) {
             momentum_pass(f, d, gradient.values().data() + next * d, p + row * d, b + row * d);
@@ -107,6 +110,13 @@ std::string SGD::gradient_problem(const Parameter& parameter, const ParamGroup& 
     return "a gradient by rows, for which weight_decay must be 0, not " + detail::number_text(*group.weight_decay);
 }
 
+void SGD::forget_frozen_rows(std::size_t index, const Parameter& parameter) {
+    if (index >= states_.size() || !states_[index].started) return;
+    State& state = states_[index];
+    parameter.zero_frozen_rows(state.momentum);
+    std::erase_if(state.touched, [&](std::int64_t row) { return parameter.is_frozen(static_cast<std::size_t>(row)); });
+}
+
 void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     const bool by_rows = parameter.gradient_kind() == GradientKind::rows;
     if (by_rows) parameter.mutable_row_grad().coalesce();
@@ -115,7 +125,9 @@ void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup
         if (by_rows && parameter.row_grad().size() == 0) return;
         Real* p = parameter.mutable_value().data();
         if (by_rows) return plain_rows(f, parameter.row_grad(), p);
-        return plain_pass(f, parameter.size(), parameter.grad().data(), p);
+        const Real* g = parameter.grad().data();
+        for (const auto& [i, end] : parameter.trainable_runs()) plain_pass(f, end - i, g + i, p + i);
+        return;
     }
 
     states_.resize(parameter_count());
@@ -128,9 +140,9 @@ void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup
 
     Real* p = parameter.mutable_value().data();
     Real* b = state.momentum.data();
-    if (!by_rows) return momentum_pass(f, parameter.size(), parameter.grad().data(), p, b);
-    const Shape& shape = parameter.shape();  // (V, D)
-    momentum_rows(f, parameter.row_grad(), state.all_rows ? nullptr : &state.touched, shape[0], shape[1], p, b);
+    if (by_rows) return momentum_rows(f, parameter, state.all_rows ? nullptr : &state.touched, p, b);
+    const Real* g = parameter.grad().data();
+    for (const auto& [i, end] : parameter.trainable_runs()) momentum_pass(f, end - i, g + i, p + i, b + i);
 }
 
 void SGD::touch_rows(State& state, const std::vector<std::int64_t>& rows) {

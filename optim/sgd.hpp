@@ -40,6 +40,7 @@ private:
 
     std::string options_problem(const ParamGroup& group) const override;
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void forget_frozen_rows(std::size_t index, const Parameter& parameter) override;
     void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
     void touch_rows(State& state, const std::vector<std::int64_t>& rows);
 

@@ -66,6 +66,12 @@ std::string SparseAdam::gradient_problem(const Parameter& parameter, const Param
            "Adam instead";
 }
 
+void SparseAdam::forget_frozen_rows(std::size_t index, const Parameter& parameter) {
+    if (index >= states_.size() || states_[index].step == 0) return;
+    parameter.zero_frozen_rows(states_[index].m);
+    parameter.zero_frozen_rows(states_[index].v);
+}
+
 void SparseAdam::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     states_.resize(parameter_count());
     State& state = states_[index];

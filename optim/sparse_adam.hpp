@@ -38,6 +38,7 @@ private:
 
     std::string options_problem(const ParamGroup& group) const override;
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void forget_frozen_rows(std::size_t index, const Parameter& parameter) override;
     void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
 
     std::vector<State> states_;

@@ -136,7 +136,7 @@ TEST_CASE("embedding layer: from_pretrained takes the table as it is") {
 
     for (const Shape& shape : {Shape{}, Shape{3}, Shape{2, 3, 1}}) {
         check_refused<std::invalid_argument>(
-            [&] { Embedding::from_pretrained(zeros(shape)); },
+            [&] { Embedding::from_pretrained(zeros(shape), true); },
             "Embedding::from_pretrained: the table must be (V, D), not " + to_string(shape));
     }
     check_refused<std::invalid_argument>(
@@ -179,6 +179,29 @@ TEST_CASE("embedding layer: init through the layer keeps the padding row zero, t
     check_refused<std::invalid_argument>([&] { layer.init_normal(rng, 0, -1); },
                                          "init::normal: std must not be negative, but got -1");
     check_same(row(layer, 0), ones({4}));
+}
+
+TEST_CASE("embedding layer: every init through the layer draws as the free function and zeroes the padding row") {
+    Rng seed(1);
+    const Embedding layer(50, 4, seed, {.padding_idx = 2});
+    const Parameter twin(zeros({50, 4}));
+    const auto check_alike = [&](auto through_layer, auto free_function) {
+        Rng first(5), second(5);
+        through_layer(first);
+        free_function(second);
+        std::fill_n(twin.mutable_value().data() + 2 * 4, 4, Real{0});
+        check_same(layer.weight().value(), twin.value());
+    };
+    check_alike([&](Rng& rng) { layer.init_normal(rng, 1, 2); }, [&](Rng& rng) { init::normal(twin, rng, 1, 2); });
+    check_alike([&](Rng& rng) { layer.init_uniform(rng, 1, 2); }, [&](Rng& rng) { init::uniform(twin, rng, 1, 2); });
+    check_alike([&](Rng& rng) { layer.init_xavier_uniform(rng, 3); },
+                [&](Rng& rng) { init::xavier_uniform(twin, rng, 3); });
+    check_alike([&](Rng& rng) { layer.init_xavier_normal(rng, 3); },
+                [&](Rng& rng) { init::xavier_normal(twin, rng, 3); });
+    check_alike([&](Rng& rng) { layer.init_fan_in_uniform(rng); }, [&](Rng& rng) { init::fan_in_uniform(twin, rng); });
+    check_alike([&](Rng&) { layer.init_zeros(); }, [&](Rng&) { init::zeros(twin); });
+    check_alike([&](Rng& rng) { layer.init_with([&](const Parameter& table) { init::kaiming_normal(table, rng); }); },
+                [&](Rng& rng) { init::kaiming_normal(twin, rng); });
 }
 
 TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding") {

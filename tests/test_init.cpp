@@ -163,6 +163,15 @@ TEST_CASE("init: for an embedding table (V, D) fan_in is D and fan_out V") {
     check_normal(table, 1 / std::sqrt(1000.0));
 }
 
+TEST_CASE("init: uniform by fan in is what a Linear layer's weight has") {
+    Rng rng(10);
+    for (const Shape& shape : kShapes) {
+        const Parameter p(zeros(shape));
+        init::fan_in_uniform(p, rng);
+        check_uniform(p, 1 / std::sqrt(fans(shape).first));
+    }
+}
+
 TEST_CASE("init: fewer than two axes have no fans") {
     Rng rng(7);
     for (const Shape& shape : {Shape{}, Shape{5}}) {
@@ -171,6 +180,7 @@ TEST_CASE("init: fewer than two axes have no fans") {
             "init: fan in and fan out need two axes at least, but the shape is " + to_string(shape);
         check_refused<std::invalid_argument>([&] { init::xavier_uniform(p, rng); }, text);
         check_refused<std::invalid_argument>([&] { init::xavier_normal(p, rng); }, text);
+        check_refused<std::invalid_argument>([&] { init::fan_in_uniform(p, rng); }, text);
         check_refused<std::invalid_argument>([&] { init::kaiming_uniform(p, rng); }, text);
         check_refused<std::invalid_argument>([&] { init::kaiming_normal(p, rng); }, text);
         CHECK(p.value().data()[0] == 3);
@@ -184,6 +194,7 @@ TEST_CASE("init: nothing to fill is no error") {
         const Parameter p(zeros(shape));
         init::xavier_uniform(p, rng);
         init::xavier_normal(p, rng);
+        init::fan_in_uniform(p, rng);
         init::kaiming_uniform(p, rng);
         init::kaiming_normal(p, rng, {.mode = init::Fan::out});
         init::uniform(p, rng);

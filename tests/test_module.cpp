@@ -1,13 +1,16 @@
 // Modules: everything about names and weights that derives from visit.
 #include <functional>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <embergrad/layers/dropout.hpp>
+#include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
 #include <embergrad/layers/linear.hpp>
+#include <embergrad/layers/relu.hpp>
 #include <embergrad/layers/sequential.hpp>
 
 #include "support.hpp"
@@ -30,7 +33,7 @@ public:
         visit("offset", offset_, Role::parameter);
         visit("running_mean", running_mean_, Role::buffer);
         visit("scratch", scratch_, Role::temporary);
-        visit_child(visit, "child", child_);
+        visit.child("child", child_);
     }
 
     Parameter scale_{ones({2})}, offset_{zeros({2})};
@@ -213,4 +216,57 @@ TEST_CASE("module: a name given twice, or none, is refused before anything is sa
     CHECK_THROWS_WITH_AS(module.parameters(), "Module: an array of shape (2,) has no name", std::logic_error);
     module.name = "v";
     CHECK(module.parameters().size() == 2);
+}
+
+TEST_CASE("module: printed, it is a line a layer with its parameters") {
+    Rng rng(1);
+    const Sequential model{Linear(3, 1000, rng), ReLU(),
+                           Sequential{Dropout(0.25), Linear(1000, 2, rng, {.bias = false})}};
+    const std::string expected =
+        "Sequential                               6,000\n"
+        "  0         Linear(3, 1000)              4,000\n"
+        "  1         ReLU()                           0\n"
+        "  2         Sequential                   2,000\n"
+        "    0       Dropout(p=0.25)                  0\n"
+        "    1       Linear(1000, 2, bias=false)  2,000\n";
+    CHECK(to_string(model) == expected);
+    std::ostringstream out;
+    out << model;
+    CHECK(out.str() == expected);
+
+    dynamic_cast<const Linear&>(model[0]).weight().set_requires_grad(false);
+    model.parameters()[2].freeze_rows({0});
+    CHECK(to_string(model) ==
+          "Sequential                               6,000 (4,000 frozen)\n"
+          "  0         Linear(3, 1000)              4,000 (3,000 frozen)\n"
+          "  1         ReLU()                           0\n"
+          "  2         Sequential                   2,000 (1,000 frozen)\n"
+          "    0       Dropout(p=0.25)                  0\n"
+          "    1       Linear(1000, 2, bias=false)  2,000 (1,000 frozen)\n");
+    CHECK(model.trainable_parameter_count() == 2000);
+}
+
+TEST_CASE("module: layers describe themselves by what is not the default") {
+    Rng rng(1);
+    CHECK(Embedding(10, 3, rng).describe() == "Embedding(10, 3)");
+    CHECK(Embedding(10, 3, rng, {.padding_idx = -1, .max_norm = 1.5, .norm_type = 1, .sparse = true}).describe() ==
+          "Embedding(10, 3, padding_idx=9, max_norm=1.5, norm_type=1, sparse=true)");
+    CHECK(Embedding(10, 3, rng, {.scale_grad_by_freq = true}).describe() ==
+          "Embedding(10, 3, scale_grad_by_freq=true)");
+    CHECK(Linear(3, 4, rng).describe() == "Linear(3, 4)");
+    CHECK(Dropout().describe() == "Dropout(p=0.5)");
+    CHECK(ReLU().describe() == "ReLU()");
+    CHECK(Scaler(rng).describe() == "Module");
+}
+
+TEST_CASE("module: a visitor that asks for children meets each before its arrays") {
+    Rng rng(1);
+    const Scaler scaler(rng);
+    Names met;
+    scaler.visit(Visitor([&](const std::string& name, const Parameter&, Role) { met.push_back(name); },
+                         [&](const std::string& name, const Module& child) {
+                             CHECK(&child == &scaler.child_);
+                             met.push_back("[" + name + "]");
+                         }));
+    CHECK(met == Names{"scale", "offset", "running_mean", "scratch", "[child]", "child.weight", "child.bias"});
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
@@ -11,54 +10,9 @@
 #include <embergrad/text/line_reader.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
-namespace detail {
-
-/// The slot that holds the token, or the free one where it would go.
-std::size_t TokenTable::slot_of(std::string_view token, std::size_t hash) const {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash & mask;
-    while (slots_[at].id >= 0) {
-        const Slot& slot = slots_[at];
-        if (slot.hash == hash && entries_[static_cast<std::size_t>(slot.id)].token == token) break;
-        at = (at + 1) & mask;
-    }
-    return at;
-}
-
-std::int64_t TokenTable::find(std::string_view token) const {
-    if (slots_.empty()) return -1;
-    return slots_[slot_of(token, std::hash<std::string_view>()(token))].id;
-}
-
-std::int64_t TokenTable::find_or_add(std::string_view token) {
-    if (2 * entries_.size() >= slots_.size()) grow();
-    const std::size_t hash = std::hash<std::string_view>()(token);
-    Slot& slot = slots_[slot_of(token, hash)];
-    if (slot.id < 0) {
-        entries_.push_back({std::string(token), 0});
-        slot = {hash, static_cast<std::int64_t>(entries_.size()) - 1};
-    }
-    return slot.id;
-}
-
-void TokenTable::grow() {
-    const std::vector<Slot> old =
-        std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(64, 2 * slots_.size())));
-    const std::size_t mask = slots_.size() - 1;
-    for (const Slot& slot : old) {
-        if (slot.id < 0) continue;
-        std::size_t at = slot.hash & mask;
-        while (slots_[at].id >= 0) at = (at + 1) & mask;
-        slots_[at] = slot;
-    }
-}
-
-}  // namespace detail
-
 namespace {
 
 using detail::TokenTable;
-using Entry = TokenTable::Entry;
 
 constexpr std::string_view kFirstLine = "embergrad vocabulary 1";
 constexpr std::string_view kRoles[] = {"pad", "unk", "bos", "eos"};
@@ -66,10 +20,19 @@ constexpr std::string_view kRoles[] = {"pad", "unk", "bos", "eos"};
 TokenTable count_words(std::span<const std::string> texts, const Tokenizer& tokenizer) {
     TokenTable words;
     TokenBuffer buffer;
-    for (const std::string& text : texts)
-        for (const std::string_view token : tokenizer.split(text, buffer))
-            ++words.entries()[static_cast<std::size_t>(words.find_or_add(token))].count;
+    for (const std::string& text : texts) words.add(tokenizer.split(text, buffer));
     return words;
+}
+
+/// The words that are kept, by their numbers in the order of their ids.
+std::vector<std::size_t> rank_words(const TokenTable& words, const TokenTable& reserved, std::int64_t min_freq) {
+    std::vector<std::size_t> ranked;
+    for (std::size_t word = 0; word < words.size(); ++word) {
+        if (words.count(word) >= min_freq && reserved.find(words.token(word)) < 0) ranked.push_back(word);
+    }
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [&](std::size_t a, std::size_t b) { return words.count(a) > words.count(b); });
+    return ranked;
 }
 
 }  // namespace
@@ -83,7 +46,7 @@ Vocabulary::Vocabulary(const VocabularyOptions& options) : tokenizer_(options.to
         require(std::none_of(token.begin(), token.end(), is_space), "Vocabulary: the special token ", in_quotes(token),
                 " holds white space");
         require(table_.find(token) < 0, "Vocabulary: two special tokens are spelled ", in_quotes(token));
-        special_ids_[role] = table_.find_or_add(token);
+        special_ids_[role] = table_.add(token, 0);
     }
     special_count_ = size();
     require(options.min_freq >= 0, "Vocabulary: min_freq ", options.min_freq, " is negative");
@@ -93,26 +56,18 @@ Vocabulary::Vocabulary(const VocabularyOptions& options) : tokenizer_(options.to
 
 Vocabulary Vocabulary::build(std::span<const std::string> texts, const VocabularyOptions& options) {
     Vocabulary vocabulary(options);
-    TokenTable& table = vocabulary.table_;
-    std::vector<Entry> words = std::move(count_words(texts, vocabulary.tokenizer_).entries());
-
-    std::erase_if(words, [&](const Entry& word) {
-        return word.count < options.min_freq || table.find(word.token) >= 0;  // reserved tokens are no words
-    });
-    std::stable_sort(words.begin(), words.end(), [](const Entry& a, const Entry& b) { return a.count > b.count; });
-    if (options.max_size) words.resize(std::min(words.size(), *options.max_size - vocabulary.special_count_));
-
-    for (const Entry& word : words)
-        table.entries()[static_cast<std::size_t>(table.find_or_add(word.token))].count = word.count;
+    const TokenTable words = count_words(texts, vocabulary.tokenizer_);
+    std::vector<std::size_t> ranked = rank_words(words, vocabulary.table_, options.min_freq);
+    if (options.max_size) ranked.resize(std::min(ranked.size(), *options.max_size - vocabulary.special_count_));
+    for (const std::size_t word : ranked) vocabulary.table_.add(words.token(word), words.count(word));
     return vocabulary;
 }
 
-std::int64_t Vocabulary::id_of_word(std::string_view token) const {
-    const std::int64_t id = table_.find(token);
-    if (id >= static_cast<std::int64_t>(special_count_)) return id;
+/// For a token that is no word of this vocabulary.
+std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) const {
     if (!unknown_id())
         fail<std::out_of_range>("Vocabulary::encode: ", in_quotes(token),
-                                id < 0 ? " is not in the vocabulary" : " is a reserved token",
+                                reserved ? " is a reserved token" : " is not in the vocabulary",
                                 ", and there is no unknown token");
     return *unknown_id();
 }
@@ -129,8 +84,11 @@ std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens) const {
     std::vector<std::int64_t> ids(tokens.size());
-    std::transform(tokens.begin(), tokens.end(), ids.begin(),
-                   [&](std::string_view token) { return id_of_word(token); });
+    table_.find(tokens, ids);
+    const auto first_word = static_cast<std::int64_t>(special_count_);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (ids[i] < first_word) ids[i] = id_for_unknown(tokens[i], ids[i] >= 0);
+    }
     return ids;
 }
 
@@ -145,7 +103,7 @@ std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
         require<std::out_of_range>(inside, "Vocabulary::decode: id ", ids[i], " at position ", i,
                                    " is outside a vocabulary of ", size(), " tokens");
         if (i > 0) text += ' ';
-        text += entry(ids[i]).token;
+        text += table_.token(static_cast<std::size_t>(ids[i]));
     }
     return text;
 }
@@ -155,10 +113,10 @@ std::string Vocabulary::decode_array(const IdArray& ids) const {
     return decode(std::span(ids.data(), ids.size()));
 }
 
-const Entry& Vocabulary::entry(std::int64_t id) const {
+std::size_t Vocabulary::index(std::int64_t id) const {
     require<std::out_of_range>(id >= 0 && static_cast<std::size_t>(id) < size(), "Vocabulary: id ", id,
                                " is outside a vocabulary of ", size(), " tokens");
-    return table_.entries()[static_cast<std::size_t>(id)];
+    return static_cast<std::size_t>(id);
 }
 
 std::optional<std::int64_t> Vocabulary::id(std::string_view token) const {
@@ -166,9 +124,9 @@ std::optional<std::int64_t> Vocabulary::id(std::string_view token) const {
     return id < 0 ? std::nullopt : std::optional(id);
 }
 
-const std::string& Vocabulary::token(std::int64_t id) const { return entry(id).token; }
+const std::string& Vocabulary::token(std::int64_t id) const { return table_.token(index(id)); }
 
-std::int64_t Vocabulary::count(std::int64_t id) const { return entry(id).count; }
+std::int64_t Vocabulary::count(std::int64_t id) const { return table_.count(index(id)); }
 
 void Vocabulary::save(const std::filesystem::path& path) const {
     const TokenizerOptions& options = tokenizer_.options();
@@ -179,8 +137,8 @@ void Vocabulary::save(const std::filesystem::path& path) const {
     for (std::size_t role = 0; role < kSpecials; ++role)
         if (special_ids_[role]) text.append(" ").append(kRoles[role]);
     text.append("\ntokens ").append(std::to_string(size())).append("\n");
-    for (const Entry& entry : table_.entries())
-        text.append(entry.token).append("\t").append(std::to_string(entry.count)).append("\n");
+    for (std::size_t i = 0; i < size(); ++i)
+        text.append(table_.token(i)).append("\t").append(std::to_string(table_.count(i))).append("\n");
     write_file_atomically(path, text);
 }
 
@@ -241,13 +199,12 @@ void next_entry(LineReader& lines, TokenTable& table, std::size_t specials) {
     if (table.find(token) >= 0) lines.fail("the token ", in_quotes(token), " is there twice");
 
     const std::int64_t count = parse_number(line.substr(tab + 1), lines);
-    const std::size_t id = table.entries().size();
+    const std::size_t id = table.size();
     if (id < specials && count != 0) lines.fail("the special token ", in_quotes(token), " has a count of ", count);
     if (id >= specials && count == 0) lines.fail("the word ", in_quotes(token), " has a count of 0");
-    if (id > specials && count > table.entries().back().count)
+    if (id > specials && count > table.count(id - 1))
         lines.fail("the count of ", in_quotes(token), " is above the one before it");
-    table.find_or_add(token);
-    table.entries().back().count = count;
+    table.add(token, count);
 }
 
 }  // namespace

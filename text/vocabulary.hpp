@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
+#include <embergrad/text/token_table.hpp>
 #include <embergrad/text/tokenizer.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -28,37 +29,6 @@ struct VocabularyOptions {
     std::optional<std::string> eos_token = "<EOS>";
     TokenizerOptions tokenizer = {};
 };
-
-namespace detail {
-
-/// Tokens numbered in order of arrival: a vector of entries, and a hash table of their numbers (as fastText has it).
-class TokenTable {
-public:
-    struct Entry {
-        std::string token;
-        std::int64_t count = 0;
-    };
-
-    /// The token's number, or -1.
-    std::int64_t find(std::string_view token) const;
-    /// The token's number; a new one (count 0) gets the next.
-    std::int64_t find_or_add(std::string_view token);
-    std::vector<Entry>& entries() { return entries_; }
-    const std::vector<Entry>& entries() const { return entries_; }
-
-private:
-    struct Slot {
-        std::size_t hash = 0;
-        std::int64_t id = -1;
-    };
-    std::size_t slot_of(std::string_view token, std::size_t hash) const;
-    void grow();
-
-    std::vector<Entry> entries_;
-    std::vector<Slot> slots_;  // a power of two of them, at most half in use; a token sits at its hash or shortly after
-};
-
-}  // namespace detail
 
 /// Tokens and their ids, 0 .. size() - 1: the special tokens (padding, unknown, beginning, end, as far as they are
 /// there), then words by count, the most frequent first, ties in order of first occurrence. min_freq and max_size
@@ -100,7 +70,7 @@ public:
     /// How often the texts of build() held the word; 0 for special tokens. Errors as token().
     std::int64_t count(std::int64_t id) const;
 
-    std::size_t size() const { return table_.entries().size(); }
+    std::size_t size() const { return table_.size(); }
     /// The ids below this are special tokens.
     std::size_t special_count() const { return special_count_; }
     std::optional<std::int64_t> padding_id() const { return special_ids_[0]; }
@@ -127,8 +97,8 @@ public:
 private:
     static constexpr std::size_t kSpecials = 4;
 
-    const detail::TokenTable::Entry& entry(std::int64_t id) const;
-    std::int64_t id_of_word(std::string_view token) const;
+    std::size_t index(std::int64_t id) const;
+    std::int64_t id_for_unknown(std::string_view token, bool reserved) const;
     std::string decode_array(const IdArray& ids) const;
 
     Tokenizer tokenizer_;

@@ -1,0 +1,52 @@
+// The table freezes its rows; what is here keeps them beside it, for files.
+#include <embergrad/layers/partially_frozen_embedding.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+IdArray flattened(const IdArray& ids) {
+    IdArray flat(Shape{ids.size()});
+    std::copy_n(ids.data(), ids.size(), flat.data());
+    return flat;
+}
+
+}  // namespace
+
+PartiallyFrozenEmbedding::PartiallyFrozenEmbedding(Array pretrained_weights, const IdArray& frozen_indices,
+                                                   const EmbeddingOptions& options)
+    : embedding_(Embedding::from_pretrained(std::move(pretrained_weights), false, options)),
+      frozen_indices_(flattened(frozen_indices)) {
+    embedding_.freeze_rows(frozen_indices);
+    const std::size_t d = embedding_.embedding_dim();
+    Array rows(Shape{frozen_indices_.size(), d});
+    for (std::size_t i = 0; i < frozen_indices_.size(); ++i) {
+        const auto row = static_cast<std::size_t>(frozen_indices_.data()[i]);
+        std::copy_n(embedding_.weight().value().data() + row * d, d, rows.data() + i * d);
+    }
+    frozen_weights_ = Parameter(std::move(rows), false);
+}
+
+void PartiallyFrozenEmbedding::visit(const Visitor& visit) const {
+    visit("frozen_weights", frozen_weights_, Role::buffer);
+    visit.child("embedding", embedding_);
+}
+
+std::string PartiallyFrozenEmbedding::describe() const {
+    const std::size_t frozen = embedding_.weight().frozen_rows().size();
+    return "PartiallyFrozenEmbedding(" + std::to_string(frozen) + " of " + std::to_string(embedding_.num_embeddings()) +
+           " rows frozen)";
+}
+
+void PartiallyFrozenEmbedding::after_load() const {
+    const std::size_t d = embedding_.embedding_dim();
+    Real* table = embedding_.weight().mutable_value().data();
+    for (std::size_t i = 0; i < frozen_indices_.size(); ++i) {
+        const auto row = static_cast<std::size_t>(frozen_indices_.data()[i]);
+        std::copy_n(frozen_weights_.value().data() + i * d, d, table + row * d);
+    }
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

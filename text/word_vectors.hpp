@@ -1,0 +1,88 @@
+// Pre-trained word vectors from text: GloVe's files and their close kin, word2vec's and fastText's.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/text/token_table.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+struct WordVectorsOptions {
+    std::optional<std::size_t> dimension = {};  ///< D, at least 1; found from the file if not given
+    bool skip_bad_lines = false;                ///< count and skip them; otherwise the first one is an error
+};
+
+/// What was met on the way through a file.
+struct WordVectorsReport {
+    struct BadLine {
+        std::size_t number = 0;  ///< the first line is 1
+        std::string reason;
+    };
+    std::size_t lines = 0;       ///< all of them: the header, blank ones and bad ones too
+    std::size_t duplicates = 0;  ///< lines left out because an earlier one has their word
+    std::size_t bad_lines = 0;
+    std::vector<BadLine> first_bad_lines = {};  ///< the first 10 of them
+    std::size_t bytes = 0;
+    double seconds = 0;
+};
+
+/// Words and their vectors: row i of vectors(), (N, D), belongs to word(i). A value; what is const may run in several
+/// threads.
+///
+/// In a file each line is a word and D numbers behind it. The last D fields are the numbers; all that stands before
+/// them is the word, spaces in it included (glove.840B has ". . ." and "at name@domain.com"; with D = 3, "2 5 1 2 3" is
+/// the word "2 5"). Fields are separated by ASCII spaces and tabs and by nothing else: a word may hold no-break spaces,
+/// U+0085 and bytes that are not UTF-8. White space at the end of a line is ignored (fastText writes a space there,
+/// Windows a \r), so are blank lines and a byte order mark. The last line may lack its \n. Of lines with the same word
+/// the first counts.
+///
+/// A first line of exactly two whole numbers, "N D", is a header, unless D = 1 is given. D is what the options say,
+/// else what the header says, else the number of fields behind the first that most of the first 1000 lines have.
+///
+/// Bad are: a line with too few fields or no word; a field that is no number in decimal notation, nan or inf
+/// (spelled out, or too large for a Real; too small is 0); and a header that says another N or D than was met.
+class WordVectors {
+public:
+    /// Throws std::invalid_argument unless vectors is (words.size(), D), and for a word that is there twice.
+    WordVectors(const std::vector<std::string>& words, Array vectors);
+
+    /// Reads a file. Throws std::runtime_error "path:line: what" for a bad line that is not to be skipped, and with
+    /// path and reason for a file that cannot be read, that holds no vectors, or whose lines have another number of
+    /// numbers than the options or the header say. Throws std::invalid_argument for a dimension of 0.
+    static WordVectors load(const std::filesystem::path& path, const WordVectorsOptions& options = {});
+    /// The same for a file's text. source_name begins the messages.
+    static WordVectors parse(std::string_view text, std::string_view source_name,
+                             const WordVectorsOptions& options = {});
+
+    /// N.
+    std::size_t size() const { return words_.size(); }
+    /// D.
+    std::size_t dimension() const { return vectors_.shape()[1]; }
+    /// (N, D)
+    const Array& vectors() const { return vectors_; }
+    /// Throws std::out_of_range for a row outside 0 .. size() - 1.
+    std::string_view word(std::size_t row) const;
+    /// The vector of this row: (D). Errors as word().
+    std::span<const Real> operator[](std::size_t row) const;
+    /// The word's row; nothing if it has none. Words are compared byte for byte.
+    std::optional<std::size_t> find(std::string_view word) const;
+    /// All zeros for vectors that came from no file.
+    const WordVectorsReport& report() const { return report_; }
+
+private:
+    WordVectors(detail::TokenTable words, Array vectors, WordVectorsReport report);
+    void check_row(std::size_t row) const;
+
+    detail::TokenTable words_;
+    Array vectors_;
+    WordVectorsReport report_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
