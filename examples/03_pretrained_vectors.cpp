@@ -32,8 +32,11 @@ double dot(std::span<const Real> a, std::span<const Real> b) {
     return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-/// The cosine of the angle between two vectors: 1 for the same direction, 0 for a right angle.
-double cosine(std::span<const Real> a, std::span<const Real> b) { return dot(a, b) / std::sqrt(dot(a, a) * dot(b, b)); }
+/// The cosine of the angle between two vectors: 1 for the same direction, 0 for a right angle (and for zero vectors).
+double cosine(std::span<const Real> a, std::span<const Real> b) {
+    const double lengths = std::sqrt(dot(a, a) * dot(b, b));
+    return lengths > 0 ? dot(a, b) / lengths : 0;
+}
 
 /// The word's three nearest, with their cosines.
 void print_neighbours(const WordVectors& vectors, const std::string& word) {
