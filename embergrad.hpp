@@ -17,6 +17,7 @@
 #include <embergrad/layers/sequential.hpp>
 #include <embergrad/models/embedding_memory.hpp>
 #include <embergrad/models/ngram_language_model.hpp>
+#include <embergrad/models/pipeline.hpp>
 #include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/models/train_language_model.hpp>
