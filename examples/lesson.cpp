@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 
 namespace examples {
@@ -15,5 +16,15 @@ void check(bool holds, const std::string& fact) {
 }
 
 bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+std::string refusal(const std::function<void()>& attempt) {
+    try {
+        attempt();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    check(false, "this is refused");
+    return {};
+}
 
 }  // namespace examples

@@ -1,6 +1,7 @@
 // What the lessons 01 to 10 share: facts that are checked.
 #pragma once
 
+#include <functional>
 #include <string>
 
 namespace examples {
@@ -11,5 +12,9 @@ void check(bool holds, const std::string& fact);
 
 /// Whether a and b differ by `tolerance` at most.
 bool near(double a, double b, double tolerance);
+
+/// What an attempt that must be refused says: the message of the exception it throws. Ends the program as check() does
+/// if it throws none.
+std::string refusal(const std::function<void()>& attempt);
 
 }  // namespace examples
