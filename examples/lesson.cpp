@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <iostream>
 
 #include "number_text.hpp"
@@ -41,6 +42,16 @@ std::string to_text(std::span<const Real> numbers, int decimals) {
         text += (text.empty() ? "" : " ") + digits;
     }
     return text;
+}
+
+std::string refusal(const std::function<void()>& attempt) {
+    try {
+        attempt();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    check(false, "this is refused");
+    return {};
 }
 
 }  // namespace examples

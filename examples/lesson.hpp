@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -24,5 +25,9 @@ bool same_row(const embergrad::Array& a, const embergrad::Array& b, std::size_t 
 
 /// "0.60 -0.80": the numbers with a space between them.
 std::string to_text(std::span<const embergrad::Real> numbers, int decimals);
+
+/// What an attempt that must be refused says: the message of the exception it throws. Ends the program as check() does
+/// if it throws none.
+std::string refusal(const std::function<void()>& attempt);
 
 }  // namespace examples
