@@ -98,8 +98,7 @@ void fill_a_table(const WordVectors& vectors) {
     // one and leaves all other rows as they were. Its report counts words, not special tokens.
     const Vocabulary vocabulary = Vocabulary::build(kTexts);
     Rng rng(42);
-    const Embedding embedding(static_cast<std::int64_t>(vocabulary.size()),
-                              static_cast<std::int64_t>(vectors.dimension()), rng, {.padding_idx = 0});
+    const Embedding embedding(vocabulary.size(), vectors.dimension(), rng, {.padding_idx = 0});
     const PretrainedReport report = load_pretrained(embedding, vectors, vocabulary);
     std::cout << to_string(report) << "; without a vector:";
     for (const std::string& word : report.missing) std::cout << ' ' << word;

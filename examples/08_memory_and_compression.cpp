@@ -72,7 +72,7 @@ void what_training_holds() {
                                      .optimizer = OptimizerKind::sgd,
                                      .lookups = 32 * 50};
     std::cout << "SGD: " << to_string(estimate_embedding_memory(100'000, 300, sgd)) << '\n';
-    //> SGD: weights 114.4 MiB, gradient 1.8 MiB, optimizer state 0 bytes, total 116.3 MiB
+    //> SGD: weights 114.4 MiB, gradient 1.8 MiB, total 116.3 MiB
 }
 
 void large_tables() {

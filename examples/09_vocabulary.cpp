@@ -168,8 +168,7 @@ void a_batch() {
     // An embedding for it has as many rows as the vocabulary has tokens, and a padding row of zeros. The mean of each
     // text's vectors, which is all that a simple classifier wants to know, leaves padding out by the lengths.
     Rng rng(42);
-    const auto rows = static_cast<std::int64_t>(vocabulary.size());
-    const Embedding embedding(rows, 8, rng, {.padding_idx = vocabulary.padding_id()});
+    const Embedding embedding(vocabulary.size(), 8, rng, {.padding_idx = vocabulary.padding_id()});
     Tape tape(Mode::eval);
     const Var vectors = embedding(tape, batch.tokens);
     const Var means = masked_mean(vectors, batch.lengths);

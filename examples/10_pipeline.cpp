@@ -40,7 +40,7 @@ const std::string vectors_text =
 class Classifier : public Module {
 public:
     Classifier(const Embedding& embedding, std::int64_t num_classes, Rng& rng)
-        : embedding_(embedding), output_(static_cast<std::int64_t>(embedding.embedding_dim()), num_classes, rng) {}
+        : embedding_(embedding), output_(embedding.embedding_dim(), num_classes, rng) {}
 
     Var operator()(Tape& tape, const Batch& batch) const {
         const Var vectors = embedding_(tape, batch.tokens);     // (B, L, D)
@@ -81,7 +81,7 @@ void texts_as_they_come() {
     Rng rng(42);
     const std::vector<std::string> odd = {"", "good", "a text that goes on and on and on"};
     const EmbeddingPipeline pipeline =
-        create_embedding_pipeline(odd, std::vector<std::int64_t>{0, 1, 0}, rng, {.embedding_dim = 4, .max_length = 5});
+        create_embedding_pipeline(odd, {0, 1, 0}, rng, {.embedding_dim = 4, .max_length = 5});
     std::cout << "tokens: " << to_string(pipeline.data.tokens.shape()) << ", lengths:";
     for (const std::int64_t length : pipeline.data.lengths) std::cout << ' ' << length;
     std::cout << '\n';
@@ -92,7 +92,7 @@ void texts_as_they_come() {
     check(all_finite(model(tape, pipeline.data).value()), "an empty text makes no NaN");
 
     // Each text needs its label.
-    std::cout << refusal([&] { create_embedding_pipeline(odd, std::vector<std::int64_t>{0, 1}, rng); }) << '\n';
+    std::cout << refusal([&] { create_embedding_pipeline(odd, {0, 1}, rng); }) << '\n';
     //> create_embedding_pipeline: 3 texts, but 2 labels
 }
 

@@ -23,9 +23,10 @@ std::int64_t checked_rank(std::int64_t v, std::int64_t d, std::int64_t rank) {
 
 }  // namespace
 
-CompressedEmbedding::CompressedEmbedding(std::int64_t num_embeddings, std::int64_t embedding_dim, std::int64_t rank,
-                                         Rng& rng, const EmbeddingOptions& options)
-    : vocab_to_low_(num_embeddings, checked_rank(num_embeddings, embedding_dim, rank), rng, options),
+CompressedEmbedding::CompressedEmbedding(Extent num_embeddings, Extent embedding_dim, Extent rank, Rng& rng,
+                                         const EmbeddingOptions& options)
+    : vocab_to_low_(num_embeddings, checked_rank(num_embeddings.value(), embedding_dim.value(), rank.value()), rng,
+                    options),
       low_to_high_(rank, embedding_dim, rng, {.bias = false}) {
     // An element of the output is a sum of K products of an N(0, 1) and an N(0, 1 / K): its variance is 1.
     init::kaiming_normal(low_to_high_.weight(), rng, {.nonlinearity = "linear"});

@@ -22,7 +22,7 @@ public:
     /// padding.
     /// Throws std::invalid_argument for negative sizes, a rank below 1 or so large that nothing is saved, and options
     /// that do not fit (check_embedding_options).
-    CompressedEmbedding(std::int64_t num_embeddings, std::int64_t embedding_dim, std::int64_t rank, Rng& rng,
+    CompressedEmbedding(Extent num_embeddings, Extent embedding_dim, Extent rank, Rng& rng,
                         const EmbeddingOptions& options = {});
 
     /// ids: any shape S -> S + (D). Throws std::out_of_range as embedding() in engine/ops.hpp does.

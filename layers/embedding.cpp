@@ -32,8 +32,8 @@ Embedding::Embedding(Parameter weight, const EmbeddingOptions& options)
     }
 }
 
-Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, Rng& rng, const EmbeddingOptions& options)
-    : Embedding(empty_table(num_embeddings, embedding_dim), options) {
+Embedding::Embedding(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingOptions& options)
+    : Embedding(empty_table(num_embeddings.value(), embedding_dim.value()), options) {
     init_normal(rng);
 }
 

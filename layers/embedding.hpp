@@ -7,6 +7,7 @@
 #include <string>
 
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/layers/extent.hpp>
 #include <embergrad/layers/module.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -16,7 +17,7 @@ class Embedding : public Module {
 public:
     /// Draws the table from N(0, 1); the padding row is zero.
     /// Throws std::invalid_argument for negative sizes and for options that do not fit (check_embedding_options).
-    Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, Rng& rng, const EmbeddingOptions& options = {});
+    Embedding(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingOptions& options = {});
 
     /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default: not
     /// to train is as large a decision as to train. Throws std::invalid_argument for another shape and for options.

@@ -8,10 +8,11 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-Linear::Linear(std::int64_t in_features, std::int64_t out_features, Rng& rng, const LinearOptions& options) {
-    require(in_features >= 0 && out_features >= 0, "Linear: sizes must not be negative, but got ", in_features, " and ",
-            out_features);
-    const auto in = static_cast<std::size_t>(in_features), out = static_cast<std::size_t>(out_features);
+Linear::Linear(Extent in_features, Extent out_features, Rng& rng, const LinearOptions& options) {
+    require(in_features.value() >= 0 && out_features.value() >= 0, "Linear: sizes must not be negative, but got ",
+            in_features.value(), " and ", out_features.value());
+    const auto in = static_cast<std::size_t>(in_features.value());
+    const auto out = static_cast<std::size_t>(out_features.value());
     weight_ = Parameter(zeros(Shape{out, in}));
     if (options.bias) bias_ = Parameter(zeros(Shape{out}));
     if (in == 0) return;  // zeros

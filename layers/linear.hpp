@@ -5,6 +5,7 @@
 #include <string>
 
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/layers/extent.hpp>
 #include <embergrad/layers/module.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -18,7 +19,7 @@ struct LinearOptions {
 class Linear : public Layer {
 public:
     /// Throws std::invalid_argument for negative sizes.
-    Linear(std::int64_t in_features, std::int64_t out_features, Rng& rng, const LinearOptions& options = {});
+    Linear(Extent in_features, Extent out_features, Rng& rng, const LinearOptions& options = {});
 
     Var operator()(Var x) const override;
 

@@ -134,8 +134,11 @@ EmbeddingMemory estimate_embedding_memory(std::int64_t vocab_size, std::int64_t 
 }
 
 std::string to_string(const EmbeddingMemory& memory) {
-    return "weights " + bytes_text(memory.weights) + ", gradient " + bytes_text(memory.gradient) +
-           ", optimizer state " + bytes_text(memory.optimizer_state) + ", total " + bytes_text(memory.total());
+    std::string text = "weights " + bytes_text(memory.weights);
+    if (memory.total() == memory.weights) return text;
+    text += ", gradient " + bytes_text(memory.gradient);
+    if (memory.optimizer_state > 0) text += ", optimizer state " + bytes_text(memory.optimizer_state);
+    return text + ", total " + bytes_text(memory.total());
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

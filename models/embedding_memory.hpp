@@ -49,7 +49,7 @@ constexpr double to_mib(std::int64_t bytes) { return to_kib(bytes) / 1024; }
 constexpr double to_gib(std::int64_t bytes) { return to_mib(bytes) / 1024; }
 
 /// "weights 114.4 MiB, gradient 114.4 MiB, optimizer state 228.9 MiB, total 457.8 MiB"; each number in the unit that
-/// suits it, from "12 bytes" to "3.5 TiB".
+/// suits it, from "12 bytes" to "3.5 TiB". What takes nothing is left out.
 std::string to_string(const EmbeddingMemory& memory);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

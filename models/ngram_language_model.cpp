@@ -21,17 +21,14 @@ const NGramLanguageModelOptions& checked(const NGramLanguageModelOptions& option
     return options;
 }
 
-/// What the layers take, which check it.
-std::int64_t size(std::size_t count) { return static_cast<std::int64_t>(count); }
-
 }  // namespace
 
 NGramLanguageModel::NGramLanguageModel(const NGramLanguageModelOptions& options, Rng& rng)
     : context_size_(checked(options).context_size),
-      embeddings_(size(options.vocab_size), size(options.embedding_dim), rng),
+      embeddings_(options.vocab_size, options.embedding_dim, rng),
       // Braces: the layers draw their weights in this order, with every compiler.
-      network_{Linear(size(options.context_size * options.embedding_dim), size(options.hidden_dim), rng), ReLU(),
-               Linear(size(options.hidden_dim), size(options.vocab_size), rng)} {}
+      network_{Linear(options.context_size * options.embedding_dim, options.hidden_dim, rng), ReLU(),
+               Linear(options.hidden_dim, options.vocab_size, rng)} {}
 
 Var NGramLanguageModel::operator()(Tape& tape, const IdArray& contexts) const {
     require(contexts.dimension() == 2 && contexts.shape()[1] == context_size_,

@@ -14,10 +14,11 @@ using Texts = std::span<const std::string>;
 
 constexpr std::size_t kDefaultDim = 128;
 
-void check(Texts texts, std::span<const std::int64_t> labels, const PipelineOptions& options) {
+void check(Texts texts, const IdArray& labels, const PipelineOptions& options) {
     require(!texts.empty(), "create_embedding_pipeline: there are no texts");
     require(texts.size() == labels.size(), "create_embedding_pipeline: ", texts.size(), " texts, but ", labels.size(),
             " labels");
+    require(labels.dimension() == 1, "create_embedding_pipeline: labels must be (N), not ", labels.shape());
     require(options.embedding_dim != 0, "create_embedding_pipeline: embedding_dim is 0");
     const std::size_t dim = options.embedding_dim.value_or(0);
     require(options.pretrained == nullptr || dim == 0 || dim == options.pretrained->dimension(),
@@ -51,22 +52,20 @@ PretrainedEmbedding make_table(const Vocabulary& vocabulary, Rng& rng, const Pip
         return initialize_with_pretrained(vocabulary, *options.pretrained, rng,
                                           {.lookup = options.pretrained_lookup, .embedding = table});
     }
-    const auto v = static_cast<std::int64_t>(vocabulary.size());
-    const auto d = static_cast<std::int64_t>(options.embedding_dim.value_or(kDefaultDim));
-    return {.embedding = Embedding(v, d, rng, table), .report = {}};
+    const std::size_t d = options.embedding_dim.value_or(kDefaultDim);
+    return {.embedding = Embedding(vocabulary.size(), d, rng, table), .report = {}};
 }
 
 }  // namespace
 
 Batch EmbeddingPipeline::encode(Texts texts) const { return encode_texts(texts, vocabulary, max_length); }
 
-EmbeddingPipeline create_embedding_pipeline(Texts texts, std::span<const std::int64_t> labels, Rng& rng,
+EmbeddingPipeline create_embedding_pipeline(Texts texts, const IdArray& labels, Rng& rng,
                                             const PipelineOptions& options) {
     check(texts, labels, options);
     Vocabulary vocabulary = Vocabulary::build(texts, vocabulary_options(options));
     Batch data = encode_texts(texts, vocabulary, options.max_length);
-    data.labels = IdArray(Shape{labels.size()});
-    std::copy(labels.begin(), labels.end(), data.labels.data());
+    data.labels = labels;
     PretrainedEmbedding table = make_table(vocabulary, rng, options);
     return {.embedding = std::move(table.embedding),
             .vocabulary = std::move(vocabulary),

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include <embergrad/engine/array.hpp>
 #include <embergrad/engine/rng.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/models/pretrained.hpp>
@@ -58,7 +59,7 @@ struct EmbeddingPipeline {
 /// Throws std::invalid_argument if there are no texts or not as many labels, no padding token, for an embedding_dim
 /// that is 0 or not that of the vectors, for a max_length of 0 and what Vocabulary refuses; std::out_of_range for an
 /// unknown word where there is no unknown token.
-EmbeddingPipeline create_embedding_pipeline(std::span<const std::string> texts, std::span<const std::int64_t> labels,
-                                            Rng& rng, const PipelineOptions& options = {});
+EmbeddingPipeline create_embedding_pipeline(std::span<const std::string> texts, const IdArray& labels, Rng& rng,
+                                            const PipelineOptions& options = {});
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

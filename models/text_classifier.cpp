@@ -18,14 +18,10 @@ const TextClassifierOptions& checked(const TextClassifierOptions& options) {
     return options;
 }
 
-/// What the layers take, which check it.
-std::int64_t size(std::size_t count) { return static_cast<std::int64_t>(count); }
-
 Sequential make_classifier(const TextClassifierOptions& options, Rng& rng) {
     // Braces: the layers draw their weights in this order, with every compiler.
-    return Sequential{Dropout(options.dropout), Linear(size(options.embedding_dim), size(options.hidden_dim), rng),
-                      ReLU(), Dropout(options.dropout),
-                      Linear(size(options.hidden_dim), size(options.num_classes), rng)};
+    return Sequential{Dropout(options.dropout), Linear(options.embedding_dim, options.hidden_dim, rng), ReLU(),
+                      Dropout(options.dropout), Linear(options.hidden_dim, options.num_classes, rng)};
 }
 
 TextClassifierOptions with_sizes_of(const Embedding& embedding, TextClassifierOptions options) {
@@ -46,7 +42,7 @@ void check_tokens(const IdArray& tokens) {
 }  // namespace
 
 TextClassifier::TextClassifier(const TextClassifierOptions& options, Rng& rng)
-    : embedding_(size(checked(options).vocab_size), size(options.embedding_dim), rng,
+    : embedding_(checked(options).vocab_size, options.embedding_dim, rng,
                  {.padding_idx = options.padding_idx, .sparse = options.sparse}),
       classifier_(make_classifier(options, rng)) {}
 

@@ -242,3 +242,12 @@ TEST_CASE("embedding layer: ids are copied at the lookup") {
     tape.backward(loss);
     check_same(layer.weight().grad(), array({10, 1}, {0, 0, 0, 0, 1, 1, 0, 0, 0, 0}));
 }
+
+TEST_CASE("embedding layer: sizes of any integer type") {
+    Rng rng(1);
+    const std::size_t v = 3;
+    const short d = 2;
+    CHECK(Embedding(v, d, rng).weight().shape() == Shape{3, 2});
+    CHECK(Embedding(std::uint8_t{200}, 1u, rng).weight().shape() == Shape{200, 1});
+    CHECK_THROWS_AS(Embedding(std::numeric_limits<std::size_t>::max(), 2, rng), std::invalid_argument);
+}

@@ -242,3 +242,13 @@ TEST_CASE("pipeline: what it refuses, before anything is drawn") {
     CHECK_THROWS_AS(create_embedding_pipeline(kTexts, kLabels, rng, lossy), std::out_of_range);
     CHECK(rng() == Rng(1)());
 }
+
+TEST_CASE("pipeline: labels of any integers, in braces too, but one for each text") {
+    Rng rng(1);
+    check_ids(create_embedding_pipeline(kTexts, {2, -1, 5}, rng).data.labels, {3}, {2, -1, 5});
+    check_refused<std::invalid_argument>(
+        [&] {
+            create_embedding_pipeline(kTexts, {{2, 1, 0}}, rng);
+        },
+        "create_embedding_pipeline: labels must be (N), not (1, 3)");
+}

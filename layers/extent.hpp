@@ -1,0 +1,27 @@
+// Extent: a size as users give it, in any integer type.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include <embergrad/engine/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// Takes literals, vocabulary.size() and ids alike, without a warning at the call. A negative number keeps its sign, so
+/// that it can be refused as what was given; what is too large for 64 signed bits becomes the largest that is not.
+class Extent {
+public:
+    template <std::integral Integer>
+    Extent(Integer n)  // NOLINT: converting is what it is for
+        : value_(std::in_range<std::int64_t>(n) ? static_cast<std::int64_t>(n)
+                                                : std::numeric_limits<std::int64_t>::max()) {}
+    std::int64_t value() const { return value_; }
+
+private:
+    std::int64_t value_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
