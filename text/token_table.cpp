@@ -43,30 +43,29 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-/// Drawn once by each process. Without a source of entropy the hashes are always the same, which is no error.
-std::uint64_t secret() {
-    static const std::uint64_t drawn = [] {
-        try {
-            std::random_device device;
-            return (std::uint64_t{device()} << 32 | device()) | 1;
-        } catch (const std::exception&) {
-            return std::uint64_t{0x9e3779b97f4a7c15};
-        }
-    }();
-    return drawn;
-}
-
 constexpr std::uint64_t kOdd = 0xd6e8feb86659fd93;
 
-std::uint64_t long_hash(std::string_view token) {
-    std::uint64_t hash = secret() ^ token.size();
+std::uint64_t long_hash(std::string_view token, std::uint64_t secret) {
+    std::uint64_t hash = secret ^ token.size();
     for (; token.size() > 8; token.remove_prefix(8)) hash = fold(hash ^ pack(token), kOdd);
     return fold(hash ^ pack(token), kOdd + 2 * token.size());
 }
 
 }  // namespace
 
-TokenTable::Key TokenTable::key_of(std::string_view token) {
+std::uint64_t process_secret() {
+    static const std::uint64_t drawn = [] {
+        try {
+            std::random_device device;
+            return (std::uint64_t{device()} << 32 | device()) | 1;
+        } catch (const std::exception&) {  // no source of entropy: the same hashes in every run are no error
+            return std::uint64_t{0x9e3779b97f4a7c15};
+        }
+    }();
+    return drawn;
+}
+
+TokenTable::Key TokenTable::key_of(std::string_view token) const {
     const std::size_t n = token.size();
     Bytes bytes{0, 0, n};
     if (n <= 8) {
@@ -75,9 +74,9 @@ TokenTable::Key TokenTable::key_of(std::string_view token) {
         bytes.low = pack(token);
         bytes.high = pack(token.substr(n - 8));
     } else {
-        bytes.low = long_hash(token);
+        bytes.low = long_hash(token, secret_);
     }
-    return {bytes, fold(bytes.low ^ secret(), kOdd + 2 * n) ^ bytes.high * kOdd};
+    return {bytes, fold(bytes.low ^ secret_, kOdd + 2 * n) ^ bytes.high * kOdd};
 }
 
 void TokenTable::prefetch_slot(const Key& key) const { __builtin_prefetch(&slots_[home(key)]); }

@@ -13,6 +13,9 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
+/// A number drawn once by each process, for hashes.
+std::uint64_t process_secret();
+
 /// A vector of tokens and a hash table of their numbers. The table's slots are small (a part of the hash, the number);
 /// the bytes of tokens of up to 16 stand beside their counts, so that only longer ones are compared where they are. The
 /// frequent tokens of a text are met early: what belongs to them lies together and stays in the cache. Blocks of tokens
@@ -37,13 +40,12 @@ public:
 private:
     /// Up to 16 bytes of a token, whole; of a longer one, its hash.
     struct Bytes {
-        std::uint64_t low = 0, high = 0;
-        std::uint64_t length = 0;
+        std::uint64_t low, high, length;
         bool operator==(const Bytes&) const = default;
     };
     struct Key {
         Bytes bytes;
-        std::uint64_t hash = 0;
+        std::uint64_t hash;
     };
     struct Slot {
         std::uint32_t tag = 0;            // the upper half of the hash
@@ -51,10 +53,10 @@ private:
     };
     struct Entry {
         Bytes bytes;
-        std::int64_t count = 0;
+        std::int64_t count;
     };
 
-    static Key key_of(std::string_view token);
+    Key key_of(std::string_view token) const;
     std::size_t home(const Key& key) const { return key.hash & (slots_.size() - 1); }
     void prefetch_slot(const Key& key) const;
     void prefetch_entry(const Key& key) const;
@@ -65,6 +67,7 @@ private:
     bool has_room_for(std::size_t more) const { return 3 * (size() + more) <= 2 * slots_.size(); }
     void grow();
 
+    std::uint64_t secret_ = process_secret();
     std::vector<std::string> tokens_;
     std::vector<Entry, Allocator<Entry>> entries_;
     std::vector<Slot, Allocator<Slot>>
