@@ -76,7 +76,9 @@ TokenTable::Key TokenTable::key_of(std::string_view token) const {
     } else {
         bytes.low = long_hash(token, secret_);
     }
-    return {bytes, fold(bytes.low ^ secret_, kOdd + 2 * n) ^ bytes.high * kOdd};
+    std::uint64_t hash = fold(bytes.low ^ secret_, kOdd + 2 * n);
+    if (n > 8) hash = fold(hash ^ bytes.high, kOdd);  // folded, not just added: the secret must reach these bits too
+    return {bytes, hash};
 }
 
 void TokenTable::prefetch_slot(const Key& key) const { __builtin_prefetch(&slots_[home(key)]); }
@@ -143,6 +145,16 @@ TokenTable::Entry& TokenTable::find_or_add(const Key& key, std::string_view toke
         slot = {static_cast<std::uint32_t>(key.hash >> 32), static_cast<std::uint32_t>(tokens_.size())};
     }
     return entries_[slot.number_plus_1 - 1];
+}
+
+std::size_t TokenTable::longest_probe() const {
+    std::size_t longest = 0;
+    for (const std::string& token : tokens_) {
+        const Key key = key_of(token);
+        const std::size_t distance = slot_of(key, token) - home(key);  // may wrap around
+        longest = std::max(longest, 1 + (distance & (slots_.size() - 1)));
+    }
+    return longest;
 }
 
 void TokenTable::grow() {

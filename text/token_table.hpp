@@ -36,6 +36,8 @@ public:
     std::int64_t add(std::string_view token, std::int64_t count);
     /// add(token, 1) for each, in this order.
     void add(std::span<const std::string_view> tokens);
+    /// How many slots a look-up touches at most. (For tests: it stays small whatever the tokens are.)
+    std::size_t longest_probe() const;
 
 private:
     /// Up to 16 bytes of a token, whole; of a longer one, its hash.

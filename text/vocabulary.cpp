@@ -73,7 +73,7 @@ std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) c
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
-    TokenBuffer buffer;
+    thread_local TokenBuffer buffer;  // warm for the next text
     return encode(tokenizer_.split(text, buffer));
 }
 

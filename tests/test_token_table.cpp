@@ -1,0 +1,113 @@
+// The table of tokens beneath vocabularies and word vectors: numbers, counts, and look-ups that stay short.
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <embergrad/text/token_table.hpp>
+
+#include "support.hpp"
+
+using namespace embergrad;
+using namespace embergrad::testing;
+using embergrad::detail::TokenTable;
+
+namespace {
+
+using Views = std::vector<std::string_view>;
+
+/// prefix, then i in 8 hexadecimal digits, then suffix.
+std::vector<std::string> tokens_around(const std::string& prefix, const std::string& suffix, unsigned count) {
+    std::vector<std::string> tokens;
+    for (unsigned i = 0; i < count; ++i) {
+        char digits[16];
+        std::snprintf(digits, sizeof(digits), "%08x", i);
+        tokens.push_back(prefix + digits + suffix);
+    }
+    return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("token table: tokens are numbered as they come and counted, one by one or many at once") {
+    TokenTable table;
+    CHECK(table.find("a") == -1);
+    CHECK(table.add("b", 3) == 0);
+    CHECK(table.add("a", 0) == 1);
+    CHECK(table.add("b", 2) == 0);
+    table.add(Views{"c", "a", "c", ""});
+    CHECK(table.size() == 4);
+    CHECK(table.token(2) == "c");
+    CHECK(table.count(0) == 5);
+    CHECK(table.count(1) == 1);
+    CHECK(table.count(2) == 2);
+    CHECK(table.find("") == 3);
+    std::vector<std::int64_t> numbers(4);
+    table.find(Views{"", "x", "c", "b"}, numbers);
+    CHECK(numbers == std::vector<std::int64_t>{3, -1, 2, 0});
+    TokenTable().find(Views{"a", "b"}, std::span(numbers).first(2));
+    CHECK(numbers == std::vector<std::int64_t>{-1, -1, 2, 0});
+}
+
+TEST_CASE("token table: tokens of every length, that differ in one byte anywhere, are told apart") {
+    TokenTable table;
+    std::vector<std::string> tokens;
+    for (std::size_t length = 0; length <= 40; ++length) {
+        tokens.emplace_back(length, '\0');
+        for (std::size_t at = 0; at < length; ++at) {
+            tokens.emplace_back(length, '\0');
+            tokens.back()[at] = '\1';
+        }
+    }
+    table.add(Views(tokens.begin(), tokens.end()));
+    CHECK(table.size() == tokens.size());
+    for (std::size_t i = 0; i < tokens.size(); ++i) CHECK(table.find(tokens[i]) == static_cast<std::int64_t>(i));
+}
+
+TEST_CASE("token table: the same as a map of the standard library, over random tokens") {
+    constexpr std::uint64_t kSeed = 11;
+    INFO("seed ", kSeed);
+    Rng rng(kSeed);
+    std::unordered_map<std::string, std::int64_t> counts;
+    TokenTable table;
+    std::vector<std::string> block;
+    for (int round = 0; round < 2000; ++round) {
+        block.clear();
+        for (std::uint64_t i = rng.below(80); i > 0; --i) {
+            std::string token(rng.below(20), ' ');
+            for (char& byte : token) byte = static_cast<char>('a' + rng.below(3));
+            ++counts[token];
+            block.push_back(token);
+        }
+        table.add(Views(block.begin(), block.end()));
+    }
+    CHECK(table.size() == counts.size());
+    for (const auto& [token, count] : counts) {
+        const std::int64_t number = table.find(token);
+        REQUIRE(number >= 0);
+        CHECK(table.count(static_cast<std::size_t>(number)) == count);
+    }
+}
+
+TEST_CASE("token table: look-ups stay short whatever tokens have in common") {
+    const std::vector<std::pair<std::string, std::string>> around = {{"", ""},
+                                                                     {"a", ""},
+                                                                     {"user", ""},
+                                                                     {"same8byt", ""},
+                                                                     {"", "same8byt"},
+                                                                     {"order-20", ""},
+                                                                     {"", "x"},
+                                                                     {"\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2", ""},
+                                                                     {"a long prefix of many bytes", ""},
+                                                                     {"", "a long suffix of many bytes"}};
+    for (const auto& [prefix, suffix] : around) {
+        INFO("between \"", prefix, "\" and \"", suffix, "\"");
+        TokenTable table;
+        const std::vector<std::string> tokens = tokens_around(prefix, suffix, 50'000);
+        table.add(Views(tokens.begin(), tokens.end()));
+        CHECK(table.size() == tokens.size());
+        CHECK(table.longest_probe() < 200);  // about 40 where hashes are as good as random
+    }
+}
