@@ -61,6 +61,15 @@ std::string position_text(std::size_t flat, const Shape& shape) {
     return to_string(position);
 }
 
+std::optional<std::size_t> first_outside(const IdArray& ids, std::size_t n) {
+    const std::int64_t* const id = ids.data();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (static_cast<std::uint64_t>(id[i]) >= n)
+            return i;  // one comparison: a negative id is huge as an unsigned one
+    }
+    return std::nullopt;
+}
+
 bool all_finite(const Array& array) {
     const std::span values(array.data(), array.size());
     return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });

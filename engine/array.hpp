@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,6 +88,9 @@ std::string to_string(const Shape& shape);
 
 /// The position of element `flat` of an array of this shape, innermost last: "(3, 17)".
 std::string position_text(std::size_t flat, const Shape& shape);
+
+/// The first position, flattened, whose id is not in 0 .. n - 1.
+std::optional<std::size_t> first_outside(const IdArray& ids, std::size_t n);
 
 /// Whether no element is NaN or infinite.
 bool all_finite(const Array& array);

@@ -17,14 +17,9 @@ constexpr std::size_t kGatherTile = 2048;  // rows a thread copies before it tak
 constexpr std::int64_t kNoRow = -1;
 
 void check_ids(const IdArray& ids, std::size_t v) {
-    const std::int64_t* id = ids.data();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        // One comparison: a negative id is huge as an unsigned one.
-        if (static_cast<std::uint64_t>(id[i]) >= v) [[unlikely]] {
-            fail<std::out_of_range>("embedding: id ", id[i], " at position ", position_text(i, ids.shape()),
-                                    " is outside a table of ", v, " rows");
-        }
-    }
+    if (const std::optional<std::size_t> i = first_outside(ids, v))
+        fail<std::out_of_range>("embedding: id ", ids.data()[*i], " at position ", position_text(*i, ids.shape()),
+                                " is outside a table of ", v, " rows");
 }
 
 std::int64_t resolve_padding(const EmbeddingOptions& options, std::size_t v) {
@@ -69,9 +64,10 @@ void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOpt
     std::sort(rows.begin(), rows.end());
     rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
     const std::size_t d = table.shape()[1];
+    const bool any_frozen = table.has_frozen_rows();
     Real* values = nullptr;
     for (std::int64_t row : rows) {
-        if (table.is_frozen(static_cast<std::size_t>(row))) continue;
+        if (any_frozen && table.is_frozen(static_cast<std::size_t>(row))) continue;
         const std::size_t offset = static_cast<std::size_t>(row) * d;
         const Real factor = renorm_factor(table.value().data() + offset, d, options);
         if (factor == 1) continue;

@@ -173,11 +173,9 @@ void Parameter::unfreeze_rows() const {
 void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
     require(!shape().empty(), "Parameter: a scalar has no rows to freeze");
     const std::size_t v = shape()[0];
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (static_cast<std::uint64_t>(rows.data()[i]) >= v)
-            fail<std::out_of_range>("Parameter: row ", rows.data()[i], " at position ", position_text(i, rows.shape()),
-                                    " cannot be ", frozen ? "frozen" : "unfrozen", ": there are ", v, " rows");
-    }
+    if (const std::optional<std::size_t> i = first_outside(rows, v))
+        fail<std::out_of_range>("Parameter: row ", rows.data()[*i], " at position ", position_text(*i, rows.shape()),
+                                " cannot be ", frozen ? "frozen" : "unfrozen", ": there are ", v, " rows");
     std::vector<bool> all = has_frozen_rows() ? state_->frozen : std::vector<bool>(v);
     for (std::size_t i = 0; i < rows.size(); ++i) all[static_cast<std::size_t>(rows.data()[i])] = frozen;
     if (std::find(all.begin(), all.end(), true) == all.end()) all.clear();
@@ -185,11 +183,17 @@ void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
 }
 
 void Parameter::set_frozen(std::vector<bool> frozen) const {
+    check_gradient();
     std::vector<Run> trainable = trainable_pieces(frozen, shape());
-    state_->frozen = std::move(frozen);
+    RowGradient kept;
+    if (state_->kind == GradientKind::rows) kept = state_->rows;
+    if (!frozen.empty()) kept.erase_rows(frozen);
+
+    state_->frozen = std::move(frozen);  // nothing fails from here on
     state_->trainable = std::move(trainable);
     ++state_->frozen_version;
-    drop_frozen_gradient();
+    if (state_->kind == GradientKind::rows) state_->rows = std::move(kept);
+    if (state_->kind == GradientKind::dense) zero_frozen_rows(state_->dense);
 }
 
 std::vector<std::int64_t> Parameter::frozen_rows() const {

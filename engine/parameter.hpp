@@ -89,8 +89,8 @@ public:
     // scales the copies it hands out. Whoever writes values (init, assign, load_state_dict) writes them as before.
 
     /// Freezes more rows; repeated ones are one. Each call looks at all V rows: freeze many at once.
-    /// Throws std::out_of_range for a row that is not there, with its position, std::invalid_argument for a scalar;
-    /// nothing is changed then.
+    /// Throws std::out_of_range for a row that is not there, with its position, std::invalid_argument for a scalar and
+    /// as check_gradient() does; nothing is changed then.
     void freeze_rows(const IdArray& rows) const;
     /// Lets rows be trained again (those that are not frozen may be among them); without an argument all of them.
     /// Throws as freeze_rows.

@@ -14,16 +14,26 @@ namespace {
 
 using Values = std::span<Real>;
 
+/// The rows of a gradient by rows that are not frozen.
+void add_rows(const Parameter& parameter, std::vector<Values>& all) {
+    RowGradient& gradient = parameter.mutable_row_grad();
+    gradient.coalesce();
+    Array& values = gradient.mutable_values();
+    if (!parameter.has_frozen_rows()) return void(all.emplace_back(values.data(), values.size()));
+    const std::size_t d = gradient.width();
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+        const auto row = static_cast<std::size_t>(gradient.rows()[i]);
+        if (!parameter.is_frozen(row)) all.emplace_back(values.data() + i * d, d);
+    }
+}
+
 /// The values of every gradient there is, frozen rows left out; those by rows with their repeated rows summed up.
 std::vector<Values> gradient_values(const std::vector<Parameter>& parameters) {
     std::vector<Values> all;
     for (const Parameter& parameter : parameters) {
         if (!parameter.requires_grad() || !parameter.has_gradient()) continue;
         if (parameter.gradient_kind() == GradientKind::rows) {
-            parameter.drop_frozen_gradient();
-            parameter.mutable_row_grad().coalesce();
-            Array& values = parameter.mutable_row_grad().mutable_values();
-            all.emplace_back(values.data(), values.size());
+            add_rows(parameter, all);
         } else {
             Real* g = parameter.mutable_grad().data();
             for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);

@@ -31,8 +31,8 @@ struct ParamGroup {
 };
 
 /// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
-/// (Parameter::freeze_rows) keep their bits and have no state: a row that is frozen loses its, and starts again without
-/// one when it is trained again.
+/// (Parameter::freeze_rows) keep their bits and have no state: a row that a step finds frozen loses its, and starts
+/// without one when it is trained again.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -73,7 +73,7 @@ private:
     virtual std::string options_problem(const ParamGroup& /*group*/) const { return {}; }
     /// What is wrong with the gradient of a parameter, to follow "parameter 0 of shape (3, 4) has "; empty if nothing.
     virtual std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const = 0;
-    /// Zeroes what is kept for the frozen rows of a parameter; called when others have become frozen.
+    /// Zeroes what is kept for the frozen rows of a parameter; called at the first step after their set has changed.
     virtual void forget_frozen_rows(std::size_t index, const Parameter& parameter) = 0;
     /// Moves one parameter, the index-th of all groups together: its trainable_runs(), and of a gradient by rows
     /// (which holds no frozen ones) the rows.

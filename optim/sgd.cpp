@@ -77,10 +77,11 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
     const RowGradient& gradient = parameter.row_grad();
     const std::size_t d = gradient.width();
     const std::size_t n = moving != nullptr ? moving->size() : parameter.shape()[0];
+    const bool skip_frozen = moving == nullptr && parameter.has_frozen_rows();
     std::size_t next = 0;  // in the gradient
     for (std::size_t i = 0; i < n; ++i) {
         const auto row = moving != nullptr ? static_cast<std::size_t>((*moving)[i]) : i;
-        if (parameter.is_frozen(row)) continue;
+        if (skip_frozen && parameter.is_frozen(row)) continue;
         const bool has_gradient = next < gradient.size() && static_cast<std::size_t>(gradient.rows()[next]) == row;
         if (has_gradient) {
             momentum_pass(f, d, gradient.values().data() + next * d, p + row * d, b + row * d);
@@ -148,6 +149,7 @@ void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup
 void SGD::touch_rows(State& state, const std::vector<std::int64_t>& rows) {
     if (state.all_rows) return;
     merged_.clear();
+    merged_.reserve(state.touched.size() + rows.size());  // growing step by step would take twice as much
     std::set_union(state.touched.begin(), state.touched.end(), rows.begin(), rows.end(), std::back_inserter(merged_));
     std::swap(state.touched, merged_);
 }

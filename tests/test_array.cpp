@@ -169,3 +169,11 @@ TEST_CASE("array: whether all elements are finite") {
         CHECK_FALSE(all_finite(Array(bad)));
     }
 }
+
+TEST_CASE("array: the first id outside a range") {
+    CHECK(!first_outside(IdArray(), 0));
+    CHECK(!first_outside({{0, 1}, {2, 3}}, 4));
+    CHECK(first_outside({{0, 1}, {4, 5}}, 4) == 2);
+    CHECK(first_outside({3, -1}, 4) == 1);
+    CHECK(first_outside({0}, 0) == 0);
+}

@@ -298,3 +298,23 @@ TEST_CASE("frozen rows: bad rows are refused and nothing is changed") {
         },
         "Parameter: an array of shape (5, 3) does not have the rows of a parameter of shape (5, 2)");
 }
+
+TEST_CASE("frozen rows: a gradient that does not fit is refused before anything is frozen") {
+    const Parameter p(zeros({5, 2}));
+    p.add_grad(ones({5, 2}));
+    p.mutable_grad() = ones({4, 2});
+    check_refused<std::invalid_argument>([&] { p.freeze_rows({1}); },
+                                         "Parameter: the gradient of a parameter of shape (5, 2) was replaced by one "
+                                         "of shape (4, 2)");
+    CHECK(!p.has_frozen_rows());
+    CHECK(p.frozen_version() == 0);
+}
+
+TEST_CASE("frozen rows: unfreezing leaves a gradient by rows as it is") {
+    const Parameter p(zeros({5, 2}));
+    p.freeze_rows({1, 2});
+    p.add_grad(RowGradient({0, 1, 4}, ones({3, 2})));
+    CHECK(p.row_grad().rows() == ids_of({0, 4}));
+    p.unfreeze_rows();
+    CHECK(p.row_grad().rows() == ids_of({0, 4}));
+}
