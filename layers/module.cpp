@@ -19,16 +19,19 @@ struct Entry {
 
 /// What a module's visit hands out. Throws std::logic_error if a name is empty or is given to two arrays: saved under
 /// it, one of them would be lost.
-std::vector<Entry> entries_of(const Module& module) {
+std::vector<Entry> entries_of(const Module& module, bool with_buffers) {
     std::vector<Entry> entries;
     std::unordered_set<std::string> names;
-    module.visit([&](const std::string& name, const Parameter& array, Role role) {
+    const auto take = [&](const std::string& name, const Parameter& array, Role role) {
         require<std::logic_error>(!name.empty(), "Module: an array of shape ", array.shape(), " has no name");
         require<std::logic_error>(names.insert(name).second, "Module: the name ", name, " is given twice");
         entries.push_back({name, array, role});
-    });
+    };
+    module.visit(Visitor(take, {}, with_buffers));
     return entries;
 }
+
+void no_array(const std::string&, const Parameter&, Role) {}
 
 /// What load_state_dict will copy, or why it will not.
 struct LoadPlan {
@@ -50,7 +53,7 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
     LoadPlan plan;
     const auto arrays = by_name(state, plan);
     std::unordered_set<std::string> wanted;
-    for (const auto& [name, parameter, role] : entries_of(module)) {
+    for (const auto& [name, parameter, role] : entries_of(module, true)) {
         if (role == Role::temporary) continue;
         wanted.insert(name);
         const auto found = arrays.find(name);
@@ -74,7 +77,7 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
 NamedParameters Module::named_parameters() const {
     NamedParameters named;
     std::unordered_set<const void*> seen;
-    for (const auto& [name, parameter, role] : entries_of(*this)) {
+    for (const auto& [name, parameter, role] : entries_of(*this, false)) {
         if (role == Role::parameter && seen.insert(parameter.id()).second) named.emplace_back(name, parameter);
     }
     return named;
@@ -108,7 +111,7 @@ void Module::zero_grad(bool set_to_none) const {
 
 StateDict Module::state_dict() const {
     StateDict state;
-    for (const auto& [name, parameter, role] : entries_of(*this)) {
+    for (const auto& [name, parameter, role] : entries_of(*this, true)) {
         if (role != Role::temporary) state.emplace_back(name, parameter.value());
     }
     return state;
@@ -118,9 +121,16 @@ void Module::load_state_dict(const StateDict& state, bool strict) const {
     const LoadPlan plan = plan_load(*this, state, strict);
     require(plan.problems.empty(), "load_state_dict: the state does not fit; nothing was loaded:", plan.problems);
     for (const auto& [parameter, array] : plan.copies) parameter.assign(*array);
-    visit(Visitor([](const std::string&, const Parameter&, Role) {},
-                  [](const std::string&, const Module& child) { child.after_load(); }));
-    after_load();
+    const auto loaded_in = [&](const std::string& prefix) {
+        return [&state, prefix](const std::string& name) -> const Array* {
+            const auto named = [&](const auto& entry) { return entry.first == prefix + name; };
+            const auto found = std::find_if(state.begin(), state.end(), named);
+            return found != state.end() ? &found->second : nullptr;
+        };
+    };
+    const auto tell = [&](const std::string& name, const Module& child) { child.after_load(loaded_in(name + ".")); };
+    visit(Visitor(no_array, tell, false));
+    after_load(loaded_in(""));
 }
 
 void Visitor::child(const std::string& name, const Module& child) const {
@@ -132,7 +142,7 @@ void Visitor::child(const std::string& name, const Module& child) const {
         on_array_(prefix + inner, parameter, role);
     };
     const auto grandchild = [&](const std::string& inner, const Module& module) { on_child_(prefix + inner, module); };
-    child.visit(on_child_ ? Visitor(array, grandchild) : Visitor(array));
+    child.visit(Visitor(array, on_child_ ? OnChild(grandchild) : OnChild(), wants_buffers_));
 }
 
 namespace {
@@ -161,9 +171,8 @@ Line line_of(const std::string& name, const Module& module) {
 
 std::string to_string(const Module& module) {
     std::vector<Line> lines{line_of("", module)};
-    const auto no_array = [](const std::string&, const Parameter&, Role) {};
-    module.visit(Visitor(no_array,
-                         [&](const std::string& name, const Module& child) { lines.push_back(line_of(name, child)); }));
+    const auto add_line = [&](const std::string& name, const Module& child) { lines.push_back(line_of(name, child)); };
+    module.visit(Visitor(no_array, add_line, false));
     std::swap(lines.front().name, lines.front().description);  // the module itself has no name
     std::size_t name_width = 0, width = 0, digits = 0;
     const auto widen = [](std::size_t& to, const std::string& text) { to = std::max(to, text.size()); };

@@ -28,16 +28,20 @@ public:
 
     /// Names are dotted, from the visited module on ("classifier.1.weight"). A child is told before its arrays.
     template <std::invocable<const std::string&, const Parameter&, Role> F>
-    Visitor(F on_array, OnChild on_child = {}) : on_array_(std::move(on_array)), on_child_(std::move(on_child)) {}
+    Visitor(F on_array, OnChild on_child = {}, bool wants_buffers = true)
+        : on_array_(std::move(on_array)), on_child_(std::move(on_child)), wants_buffers_(wants_buffers) {}
 
     // For a module's visit.
     void operator()(const std::string& name, const Parameter& array, Role role) const { on_array_(name, array, role); }
+    /// Whether there is a use for buffers: a module that would have to work one out need not, if not.
+    bool wants_buffers() const { return wants_buffers_; }
     /// Everything in a child, under "name.". Throws std::logic_error for a name that is empty or has points.
     void child(const std::string& name, const Module& child) const;
 
 private:
     OnArray on_array_;
     OnChild on_child_;
+    bool wants_buffers_;
 };
 
 using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
@@ -79,9 +83,13 @@ protected:
     Module(const Module&) = default;
     Module& operator=(const Module&) = default;
 
+    /// The array of a name of the module's own that a state held, or nullptr.
+    using Loaded = std::function<const Array*(const std::string& name)>;
+
 private:
-    /// For modules that keep something twice: called when load_state_dict has copied new values in.
-    virtual void after_load() const {}
+    /// For modules that hand out a buffer worked out from something else: called when load_state_dict has copied the
+    /// others in.
+    virtual void after_load(const Loaded&) const {}
 };
 
 /// A line a layer: its name, what it is, how many parameters it has, and how many of them are frozen.

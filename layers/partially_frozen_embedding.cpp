@@ -20,17 +20,21 @@ PartiallyFrozenEmbedding::PartiallyFrozenEmbedding(Array pretrained_weights, con
     : embedding_(Embedding::from_pretrained(std::move(pretrained_weights), false, options)),
       frozen_indices_(flattened(frozen_indices)) {
     embedding_.freeze_rows(frozen_indices);
+}
+
+/// (F, D)
+Array PartiallyFrozenEmbedding::frozen_rows() const {
     const std::size_t d = embedding_.embedding_dim();
     Array rows(Shape{frozen_indices_.size(), d});
     for (std::size_t i = 0; i < frozen_indices_.size(); ++i) {
         const auto row = static_cast<std::size_t>(frozen_indices_.data()[i]);
         std::copy_n(embedding_.weight().value().data() + row * d, d, rows.data() + i * d);
     }
-    frozen_weights_ = Parameter(std::move(rows), false);
+    return rows;
 }
 
 void PartiallyFrozenEmbedding::visit(const Visitor& visit) const {
-    visit("frozen_weights", frozen_weights_, Role::buffer);
+    if (visit.wants_buffers()) visit("frozen_weights", Parameter(frozen_rows(), false), Role::buffer);
     visit.child("embedding", embedding_);
 }
 
@@ -40,12 +44,14 @@ std::string PartiallyFrozenEmbedding::describe() const {
            " rows frozen)";
 }
 
-void PartiallyFrozenEmbedding::after_load() const {
+void PartiallyFrozenEmbedding::after_load(const Loaded& loaded) const {
+    const Array* const rows = loaded("frozen_weights");
+    if (rows == nullptr) return;
     const std::size_t d = embedding_.embedding_dim();
-    Real* table = embedding_.weight().mutable_value().data();
+    Real* const table = embedding_.weight().mutable_value().data();
     for (std::size_t i = 0; i < frozen_indices_.size(); ++i) {
         const auto row = static_cast<std::size_t>(frozen_indices_.data()[i]);
-        std::copy_n(frozen_weights_.value().data() + i * d, d, table + row * d);
+        std::copy_n(rows->data() + i * d, d, table + row * d);
     }
 }
 

@@ -10,7 +10,8 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// A pre-trained (V, D) table of which the rows `frozen_indices` stay as they are and the others are trained: common
 /// words keep their vectors, the words of a domain learn theirs. The rows are frozen in the table itself (see
 /// Parameter::freeze_rows): bit-identical after any step of any optimizer, in training, evaluation and when saved.
-/// Parameter: "embedding.weight" (V, D). Buffer: "frozen_weights" (F, D), the frozen rows in the order of the indices.
+/// Parameter: "embedding.weight" (V, D). Buffer: "frozen_weights" (F, D), a copy of those rows in the order of the
+/// indices.
 ///
 /// When a state is loaded, its frozen_weights are put into the table: files of the document's Python class, whose
 /// tables hold frozen rows that have drifted, come back with the rows as they were meant.
@@ -33,11 +34,11 @@ public:
     std::string describe() const override;
 
 private:
-    void after_load() const override;
+    Array frozen_rows() const;
+    void after_load(const Loaded& loaded) const override;
 
     Embedding embedding_;
-    IdArray frozen_indices_;    // (F)
-    Parameter frozen_weights_;  // (F, D)
+    IdArray frozen_indices_;  // (F)
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -122,3 +122,21 @@ TEST_CASE("partially frozen embedding: options are the embedding's") {
     tape.backward(sum(layer(tape, {0, 1, 2})));
     CHECK(layer.embedding().weight().row_grad().rows() == std::vector<std::int64_t>{2});
 }
+
+TEST_CASE("partially frozen embedding: what was unfrozen and learned, or written, survives saving and loading") {
+    const PartiallyFrozenEmbedding layer(wave({6, 2}), {5, 1});
+    layer.embedding().unfreeze_rows({1});
+    train(layer, 2);
+    const Array learned = layer.embedding().weight().value();
+    CHECK(row(learned, 1) != row(wave({6, 2}), 1));
+    CHECK(row(layer.state_dict()[0].second, 1) == row(learned, 1));  // the buffer says what the table says
+    layer.load_state_dict(layer.state_dict());
+    check_same(layer.embedding().weight().value(), learned);
+
+    layer.embedding().init_zeros();
+    layer.load_state_dict(layer.state_dict());
+    check_same(layer.embedding().weight().value(), zeros({6, 2}));
+
+    layer.load_state_dict({{"embedding.weight", wave({6, 2}, 3)}}, false);  // of a plain Embedding: taken whole
+    check_same(layer.embedding().weight().value(), wave({6, 2}, 3));
+}
