@@ -125,7 +125,7 @@ EmbeddingMemory estimate_embedding_memory(std::int64_t vocab_size, std::int64_t 
     if (options.gradient == GradientKind::dense) gradient = weights;
     if (options.gradient == GradientKind::rows) {
         gradient = Count{options.lookups} * (d * element + kIdBytes);
-        if (options.optimizer == OptimizerKind::sgd_momentum) state = state + v * kIdBytes;
+        if (options.optimizer == OptimizerKind::sgd_momentum) state = state + v * kIdBytes * Count{2};
     }
     require((weights + gradient + state).fits, "estimate_embedding_memory: V = ", vocab_size, ", D = ", embedding_dim,
             ", ", element.value, " bytes an element and ", options.lookups,

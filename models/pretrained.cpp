@@ -34,7 +34,7 @@ Matches match(const Vocabulary& vocabulary, const WordVectors& vectors, const Pr
     Matches matches;
     PretrainedReport& report = matches.report;
     for (std::size_t id = vocabulary.special_count(); id < vocabulary.size(); ++id) {
-        const std::string word(vocabulary.token(static_cast<std::int64_t>(id)));
+        const std::string& word = vocabulary.token(static_cast<std::int64_t>(id));
         if (const std::optional<std::size_t> row = find(word, vectors, lookup))
             matches.found.push_back({id, *row});
         else

@@ -11,7 +11,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-const TextClassifierOptions& checked(const TextClassifierOptions& options) {
+TextClassifierOptions checked(const TextClassifierOptions& options) {
     require(options.vocab_size > 0 && options.embedding_dim > 0 && options.num_classes > 0 && options.hidden_dim > 0,
             "TextClassifier: sizes must be at least 1, but got vocab_size ", options.vocab_size, ", embedding_dim ",
             options.embedding_dim, ", num_classes ", options.num_classes, ", hidden_dim ", options.hidden_dim);
@@ -24,15 +24,12 @@ Sequential make_classifier(const TextClassifierOptions& options, Rng& rng) {
                       Dropout(options.dropout), Linear(options.hidden_dim, options.num_classes, rng)};
 }
 
-TextClassifierOptions with_sizes_of(const Embedding& embedding, TextClassifierOptions options) {
-    const std::size_t v = embedding.num_embeddings(), d = embedding.embedding_dim();
-    require((options.vocab_size == 0 || options.vocab_size == v) &&
-                (options.embedding_dim == 0 || options.embedding_dim == d),
-            "TextClassifier: vocab_size ", options.vocab_size, " and embedding_dim ", options.embedding_dim,
-            " are not those of a table of shape ", embedding.weight().shape());
-    options.vocab_size = v;
-    options.embedding_dim = d;
-    return checked(options);
+TextClassifierOptions with_sizes_of(const Embedding& embedding, const TextClassifierHeadOptions& options) {
+    return {.vocab_size = embedding.num_embeddings(),
+            .embedding_dim = embedding.embedding_dim(),
+            .num_classes = options.num_classes,
+            .hidden_dim = options.hidden_dim,
+            .dropout = options.dropout};
 }
 
 void check_tokens(const IdArray& tokens) {
@@ -46,8 +43,9 @@ TextClassifier::TextClassifier(const TextClassifierOptions& options, Rng& rng)
                  {.padding_idx = options.padding_idx, .sparse = options.sparse}),
       classifier_(make_classifier(options, rng)) {}
 
-TextClassifier::TextClassifier(Embedding embedding, const TextClassifierOptions& options, Rng& rng)
-    : embedding_(std::move(embedding)), classifier_(make_classifier(with_sizes_of(embedding_, options), rng)) {}
+TextClassifier::TextClassifier(Embedding embedding, const TextClassifierHeadOptions& options, Rng& rng)
+    : embedding_(std::move(embedding)),
+      classifier_(make_classifier(checked(with_sizes_of(embedding_, options)), rng)) {}
 
 Var TextClassifier::operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const {
     check_tokens(tokens);

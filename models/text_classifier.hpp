@@ -21,6 +21,13 @@ struct TextClassifierOptions {
     bool sparse = false;  ///< the table's gradient by rows, for SparseAdam or SGD
 };
 
+/// What is behind the table.
+struct TextClassifierHeadOptions {
+    std::size_t num_classes = 0;  ///< K, required
+    std::size_t hidden_dim = 128;
+    double dropout = 0.5;
+};
+
 /// embedding -> mean of each text's vectors -> dropout, linear, ReLU, dropout, linear.
 /// Parameters: "embedding.weight" (V, D), "classifier.1.weight" (hidden, D), "classifier.1.bias",
 /// "classifier.4.weight" (K, hidden), "classifier.4.bias".
@@ -28,10 +35,8 @@ class TextClassifier : public Module {
 public:
     /// Throws std::invalid_argument if a size is below 1 or an option does not fit.
     TextClassifier(const TextClassifierOptions& options, Rng& rng);
-    /// Around a table that is there already, such as a pre-trained one; the two share it. vocab_size and embedding_dim
-    /// are the table's and may be left out; padding_idx and sparse are the table's too. Errors as above, and
-    /// std::invalid_argument for sizes that are not the table's.
-    TextClassifier(Embedding embedding, const TextClassifierOptions& options, Rng& rng);
+    /// Around a table that is there already, such as a pre-trained one; the two share it. Errors as above.
+    TextClassifier(Embedding embedding, const TextClassifierHeadOptions& options, Rng& rng);
 
     /// tokens: (B, L), lengths: (B) in 0..L -> logits (B, K). An empty text is a vector of zeros.
     Var operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const;

@@ -78,6 +78,7 @@ void for_each_batch(const NGrams& data, std::span<const std::size_t> order, std:
 
 // ---- training ------------------------------------------------------------------------------------------------------
 
+/// Leaves no gradients behind, however it ends.
 class Training {
 public:
     Training(const NGramLanguageModel& model, const NGrams& data, Rng& rng, const LanguageModelTraining& options)
@@ -92,9 +93,9 @@ public:
         for (std::size_t epoch = 1; epoch <= options_.epochs && !result_.stopped && !result_.diverged; ++epoch)
             run_epoch(epoch);
         result_.diverged = result_.diverged || !is_finite(model_);  // an epoch may have been stopped midway
-        optimizer_.zero_grad();
         return std::move(result_);
     }
+    ~Training() { optimizer_.zero_grad(); }
 
 private:
     void run_epoch(std::size_t epoch) {
@@ -174,6 +175,7 @@ std::int64_t draw(std::span<const std::int64_t> ids, const Real* logits, double 
     Real max = logits[ids.front()];
     for (const std::int64_t id : ids) max = std::max(max, logits[id]);
     std::vector<double> cumulative;
+    cumulative.reserve(ids.size());
     double sum = 0;
     for (const std::int64_t id : ids) {
         sum += std::exp((static_cast<double>(logits[id]) - static_cast<double>(max)) / temperature);
@@ -212,6 +214,7 @@ NGrams make_ngrams(std::span<const std::int64_t> ids, std::size_t context_size) 
 LanguageModelResult train_language_model(const NGramLanguageModel& model, const NGrams& data, Rng& rng,
                                          const LanguageModelTraining& options) {
     check_examples("train_language_model", model, data, options.batch_size);
+    require(model.trainable_parameter_count() > 0, "train_language_model: every parameter of the model is frozen");
     return Training(model, data, rng, options).run();
 }
 

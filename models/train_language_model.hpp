@@ -58,8 +58,9 @@ struct LanguageModelResult {
 /// smaller. The losses are means over examples, so a small batch does not weigh like a full one. Training
 /// that diverges ends: before the step whose loss is not finite, or after the epoch that left a weight that is none;
 /// on_progress is not called for it.
-/// Throws std::invalid_argument for no examples, shapes that are not the model's, a batch_size of 0 and an lr that Adam
-/// refuses, std::out_of_range for ids outside the vocabulary; nothing is changed then.
+/// Throws std::invalid_argument for no examples, a model that is frozen whole, shapes that are not the model's, a
+/// batch_size of 0 and an lr that Adam refuses, std::out_of_range for ids outside the vocabulary; nothing is changed
+/// then.
 LanguageModelResult train_language_model(const NGramLanguageModel& model, const NGrams& data, Rng& rng,
                                          const LanguageModelTraining& options = {});
 

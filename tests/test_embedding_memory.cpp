@@ -128,7 +128,7 @@ TEST_CASE(
     CHECK(
         documents(
             {.element = f32, .gradient = GradientKind::rows, .optimizer = OptimizerKind::sgd_momentum, .lookups = 1}) ==
-        EmbeddingMemory{.weights = 120'000'000, .gradient = 1208, .optimizer_state = 120'800'000});
+        EmbeddingMemory{.weights = 120'000'000, .gradient = 1208, .optimizer_state = 121'600'000});
     CHECK(documents({.element = ElementType::float64, .gradient = GradientKind::rows, .lookups = 2}).gradient == 4816);
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("embedding memory: the estimate is what a small training allocates") {
         const bool sparse = training.options.gradient == GradientKind::rows;
         const std::int64_t estimate = estimate_embedding_memory(kRows, kColumns, training.options).total();
         const std::int64_t bytes = measured(sparse, training.make_optimizer);
-        CHECK(bytes >= estimate - 8 * (kRows + 4));  // the ids of rows are not in arrays
+        CHECK(bytes >= estimate - 2 * 8 * (kRows + 4));  // the ids of rows are not in arrays
         CHECK(bytes <= estimate + kOfTheRun);
     }
 }

@@ -391,3 +391,16 @@ TEST_CASE("generate: what it refuses, with the numbers") {
     check_refused<std::invalid_argument>(go_on({1, 2}), "generate: the model's logits are not finite");
     CHECK(rng() == untouched());
 }
+
+TEST_CASE("train language model: a model that is frozen whole is refused, an exception leaves no gradients") {
+    Rng rng(1);
+    const NGramLanguageModel model({.vocab_size = 5, .embedding_dim = 2, .context_size = 2, .hidden_dim = 3}, rng);
+    const NGrams data = make_ngrams(std::vector<std::int64_t>{0, 1, 2, 3, 4, 0, 1}, 2);
+    CHECK_THROWS_AS(
+        train_language_model(model, data, rng, {.on_progress = [](const LanguageModelProgress&) -> bool { throw 1; }}),
+        int);
+    for (const Parameter& parameter : model.parameters()) CHECK(!parameter.has_gradient());
+    model.set_requires_grad(false);
+    check_refused<std::invalid_argument>([&] { train_language_model(model, data, rng); },
+                                         "train_language_model: every parameter of the model is frozen");
+}
