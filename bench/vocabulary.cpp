@@ -1,5 +1,6 @@
-// W10: 100 MB of text, 20.7 million tokens of 589 thousand types; build the vocabulary, then encode every line.
-//   vocabulary --write FILE   writes the text, for the peer: python3 bench/peers/vocabulary.py FILE
+// W10: 100 MB of text, 20.7 million tokens of 589 thousand types; build the vocabulary, then encode every line. Once
+// with words of 1 to 8 letters, once with a fifth of them longer.
+//   vocabulary --write FILE [long]   writes the text, for the peer: bench/peers/vocabulary.py runs both and compares
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -11,35 +12,42 @@ using namespace embergrad;
 
 namespace {
 
-const std::vector<std::string>& text() {
-    static const auto lines = bench::zipf_text(100'000'000, 600'000, 1);
+const std::vector<std::string>& text(bool long_words) {
+    static const auto make = [](bool longer) { return bench::zipf_text(100'000'000, 600'000, 1, longer); };
+    if (long_words) {
+        static const auto lines = make(true);
+        return lines;
+    }
+    static const auto lines = make(false);
     return lines;
 }
 
-std::size_t encode_all(const Vocabulary& vocabulary) {
+std::size_t encode_all(const Vocabulary& vocabulary, bool long_words) {
     std::size_t tokens = 0;
-    for (const std::string& line : text()) tokens += vocabulary.encode(line).size();
+    for (const std::string& line : text(long_words)) tokens += vocabulary.encode(line).size();
     return tokens;
 }
 
-void vocabulary_build(benchmark::State& state) {
-    text();
-    for (auto _ : state) benchmark::DoNotOptimize(Vocabulary::build(text()).size());
+void vocabulary_build(benchmark::State& state, bool long_words) {
+    text(long_words);
+    for (auto _ : state) benchmark::DoNotOptimize(Vocabulary::build(text(long_words)).size());
 }
 
-void vocabulary_encode(benchmark::State& state) {
-    const Vocabulary vocabulary = Vocabulary::build(text());
+void vocabulary_encode(benchmark::State& state, bool long_words) {
+    const Vocabulary vocabulary = Vocabulary::build(text(long_words));
     std::size_t tokens = 0;
-    for (auto _ : state) tokens += encode_all(vocabulary);
+    for (auto _ : state) tokens += encode_all(vocabulary, long_words);
     state.counters["tokens"] = benchmark::Counter(static_cast<double>(tokens), benchmark::Counter::kIsRate);
 }
 
-BENCHMARK(vocabulary_build)->Unit(benchmark::kMillisecond)->MinTime(2);
-BENCHMARK(vocabulary_encode)->Unit(benchmark::kMillisecond)->MinTime(2);
+BENCHMARK_CAPTURE(vocabulary_build, short_words, false)->Unit(benchmark::kMillisecond)->MinTime(2);
+BENCHMARK_CAPTURE(vocabulary_encode, short_words, false)->Unit(benchmark::kMillisecond)->MinTime(2);
+BENCHMARK_CAPTURE(vocabulary_build, long_words, true)->Unit(benchmark::kMillisecond)->MinTime(2);
+BENCHMARK_CAPTURE(vocabulary_encode, long_words, true)->Unit(benchmark::kMillisecond)->MinTime(2);
 
-int write_text(const char* path) {
+int write_text(const char* path, bool long_words) {
     std::string all;
-    for (const std::string& line : text()) all.append(line).append("\n");
+    for (const std::string& line : text(long_words)) all.append(line).append("\n");
     write_file_atomically(path, all);
     return 0;
 }
@@ -47,7 +55,7 @@ int write_text(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc == 3 && std::strcmp(argv[1], "--write") == 0) return write_text(argv[2]);
+    if (argc >= 3 && std::strcmp(argv[1], "--write") == 0) return write_text(argv[2], argc > 3);
     benchmark::Initialize(&argc, argv);
     benchmark::AddCustomContext("embergrad", "\n" + to_string(build_info()));
     benchmark::RunSpecifiedBenchmarks();
