@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <embergrad/text/token_table.hpp>
@@ -102,10 +103,10 @@ TEST_CASE("token table: look-ups stay short whatever tokens have in common") {
                                                                      {"\xD0\xBF\xD1\x80\xD0\xB8\xD0\xB2", ""},
                                                                      {"a long prefix of many bytes", ""},
                                                                      {"", "a long suffix of many bytes"}};
-    for (const auto& [prefix, suffix] : around) {
-        INFO("between \"", prefix, "\" and \"", suffix, "\"");
+    for (const auto& both : around) {
+        INFO("between \"", both.first, "\" and \"", both.second, "\"");
         TokenTable table;
-        const std::vector<std::string> tokens = tokens_around(prefix, suffix, 50'000);
+        const std::vector<std::string> tokens = tokens_around(both.first, both.second, 50'000);
         table.add(Views(tokens.begin(), tokens.end()));
         CHECK(table.size() == tokens.size());
         CHECK(table.longest_probe() < 200);  // about 40 where hashes are as good as random
