@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include <embergrad/engine/error.hpp>
 
@@ -40,8 +41,8 @@ auto uninterrupted(Call call) {
 class Descriptor {
 public:
     explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(Descriptor) = delete;
+    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    Descriptor& operator=(Descriptor&&) = delete;
     ~Descriptor() {
         if (number_ >= 0) ::close(number_);
     }
@@ -58,8 +59,8 @@ Descriptor open_to_read(const std::filesystem::path& path, int flags = 0) {
 /// A new file that removes itself unless it is renamed. Errors name the path it is meant to become.
 class TemporaryFile {
 public:
-    explicit TemporaryFile(const std::filesystem::path& target)
-        : target_(target), path_(target.parent_path()), file_(create()) {}
+    explicit TemporaryFile(std::filesystem::path target)
+        : target_(std::move(target)), path_(target_.parent_path()), file_(create()) {}
     TemporaryFile(const TemporaryFile&) = delete;
     TemporaryFile& operator=(const TemporaryFile&) = delete;
     ~TemporaryFile() {
@@ -99,8 +100,7 @@ private:
         }
     }
 
-    const std::filesystem::path& target_;
-    std::filesystem::path path_;
+    std::filesystem::path target_, path_;
     Descriptor file_;
     bool renamed_ = false;
 };
@@ -112,31 +112,15 @@ std::filesystem::path target_of(const std::filesystem::path& path) {
     return none ? path : canonical;
 }
 
-/// The rest of an open file that should be `expected` bytes long; what it says of itself is only a hint.
-std::string read_all(const Descriptor& file, std::size_t expected, const std::filesystem::path& path,
-                     std::size_t max_bytes) {
-    const auto check = [&](std::size_t size) {
-        if (size > max_bytes) fail_to("read", path, "longer than " + std::to_string(max_bytes) + " bytes");
-    };
-    check(expected);
-    std::string bytes(expected > 0 ? expected + 1 : kFirstRead, '\0');  // one more: the end is met without growing
-    std::size_t size = 0;
-    for (;;) {
-        const std::size_t wanted = std::min(bytes.size() - size, kLargestCall);
-        const ssize_t got = uninterrupted([&] { return ::read(file.get(), bytes.data() + size, wanted); });
-        if (got < 0) fail_to("read", path, errno);
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-        check(size);
-        if (size == bytes.size()) bytes.resize(2 * size);
-    }
-    bytes.resize(size);
-    return bytes;
-}
-
 }  // namespace
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> pieces) {
+struct AtomicFile::Files {
+    std::filesystem::path path;
+    Descriptor folder;
+    TemporaryFile file;
+};
+
+AtomicFile::AtomicFile(const std::filesystem::path& path) {
     const std::filesystem::path target = target_of(path);
     struct stat old {};
     const bool replaces = ::stat(target.c_str(), &old) == 0;
@@ -145,14 +129,29 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
     if (replaces && !S_ISREG(old.st_mode)) fail_to("write", path, "not a file");
 
     const std::filesystem::path parent = target.parent_path();
-    const Descriptor folder = open_to_read(parent.empty() ? "." : parent, O_DIRECTORY);
+    Descriptor folder = open_to_read(parent.empty() ? "." : parent, O_DIRECTORY);
     if (folder.get() < 0) fail_to("write", path, errno);
-    TemporaryFile file(target);
-    if (replaces) file.set_permissions(old.st_mode);
+    files_.reset(new Files{path, std::move(folder), TemporaryFile(target)});
+    if (replaces) files_->file.set_permissions(old.st_mode);
+}
+
+AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
+AtomicFile& AtomicFile::operator=(AtomicFile&&) noexcept = default;
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::write(std::span<const std::byte> bytes) { files_->file.write(bytes); }
+
+void AtomicFile::commit() {
+    files_->file.rename();
+    const int synced = uninterrupted([&] { return ::fsync(files_->folder.get()); });
+    if (synced != 0 && errno != EINVAL)
+        fail_to("fsync the folder of", files_->path, errno);  // EINVAL: has no such thing
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> pieces) {
+    AtomicFile file(path);
     for (const std::span<const std::byte> piece : pieces) file.write(piece);
-    file.rename();
-    const int synced = uninterrupted([&] { return ::fsync(folder.get()); });
-    if (synced != 0 && errno != EINVAL) fail_to("fsync the folder of", path, errno);  // EINVAL: has no such thing
+    file.commit();
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
@@ -160,13 +159,60 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
     write_file_atomically(path, std::span(&piece, 1));
 }
 
-std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-    const Descriptor file = open_to_read(path);
+struct FileReader::File {
+    std::filesystem::path path;
+    Descriptor descriptor;
     struct stat status {};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail_to("read", path, errno);
+};
+
+FileReader::FileReader(const std::filesystem::path& path) : file_(new File{path, open_to_read(path)}) {
+    struct stat& status = file_->status;
+    if (file_->descriptor.get() < 0 || ::fstat(file_->descriptor.get(), &status) != 0) fail_to("read", path, errno);
     if (S_ISDIR(status.st_mode)) fail_to("read", path, EISDIR);
     if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) fail_to("read", path, "not a file");
-    return read_all(file, static_cast<std::size_t>(status.st_size), path, max_bytes);
+}
+
+FileReader::FileReader(FileReader&&) noexcept = default;
+FileReader& FileReader::operator=(FileReader&&) noexcept = default;
+FileReader::~FileReader() = default;
+
+std::size_t FileReader::read(std::span<char> buffer) {
+    std::size_t size = 0;
+    while (size < buffer.size()) {
+        const std::size_t wanted = std::min(buffer.size() - size, kLargestCall);
+        const int file = file_->descriptor.get();
+        const ssize_t got = uninterrupted([&] { return ::read(file, buffer.data() + size, wanted); });
+        if (got < 0) fail_to("read", file_->path, errno);
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    return size;
+}
+
+std::optional<std::size_t> FileReader::size() const {
+    if (!S_ISREG(file_->status.st_mode)) return std::nullopt;
+    return static_cast<std::size_t>(file_->status.st_size);
+}
+
+std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
+    FileReader reader(path);
+    const auto check = [&](std::size_t size) {
+        if (size > max_bytes) fail_to("read", path, "longer than " + std::to_string(max_bytes) + " bytes");
+    };
+    const std::size_t expected = reader.size().value_or(0);  // only a hint: it may grow
+    check(expected);
+    std::string bytes(expected > 0 ? expected + 1 : kFirstRead, '\0');  // one more: the end is met without growing
+    std::size_t size = 0;
+    for (;;) {
+        const std::size_t room = bytes.size() - size;
+        const std::size_t got = reader.read(std::span(bytes).subspan(size));
+        size += got;
+        check(size);
+        if (got < room) break;
+        bytes.resize(2 * size);
+    }
+    bytes.resize(size);
+    return bytes;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -104,3 +104,37 @@ TEST_CASE("file: a pipe is read to its end") {
     CHECK(read_file(path) == text);
     writer.join();
 }
+
+TEST_CASE("file: read in pieces, whole pieces until the end") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "hello world");
+    FileReader reader(folder / "a");
+    CHECK(reader.size() == 11);
+    std::string piece(4, '?');
+    CHECK(reader.read(piece) == 4);
+    CHECK(piece == "hell");
+    CHECK(reader.read(piece) == 4);
+    CHECK(reader.read(piece) == 3);
+    CHECK(piece == "rldo");  // the last byte is from before
+    CHECK(reader.read(piece) == 0);
+    CHECK_THROWS_AS(FileReader(folder / "missing"), std::runtime_error);
+    CHECK_THROWS_AS(FileReader(folder.path()), std::runtime_error);
+}
+
+TEST_CASE("file: written in pieces, it is there when committed and not before") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "old");
+    {
+        AtomicFile file(folder / "a");
+        file.write("ne");
+        CHECK(read_file(folder / "a") == "old");
+    }
+    CHECK(read_file(folder / "a") == "old");
+    CHECK(folder.entries() == 1);
+    AtomicFile file(folder / "a");
+    file.write("ne");
+    file.write("w");
+    file.commit();
+    CHECK(read_file(folder / "a") == "new");
+    CHECK(folder.entries() == 1);
+}
