@@ -5,12 +5,14 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
+#include <embergrad/text/vector_lines.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -88,8 +90,20 @@ EmbeddingOptions table_options(const Vocabulary& vocabulary, EmbeddingOptions op
     return options;
 }
 
-std::string counted(std::size_t count, std::string_view noun) {
-    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+/// The options to read no more of a file than match() can find. They hold a pointer to the vocabulary.
+WordVectorsOptions only_words_of(const Vocabulary& vocabulary, WordVectorsOptions options,
+                                 const PretrainedLookup& lookup) {
+    const auto small = std::make_shared<detail::TokenTable>();  // the words in small letters
+    if (lookup.lowercase_fallback) {
+        for (std::size_t id = vocabulary.special_count(); id < vocabulary.size(); ++id)
+            small->add(lowercase(vocabulary.token(static_cast<std::int64_t>(id))), 0);
+    }
+    options.wanted = [&vocabulary, small, also = std::move(options.wanted)](std::string_view word) {
+        const auto first_word = static_cast<std::int64_t>(vocabulary.special_count());
+        const bool known = vocabulary.id(word).value_or(-1) >= first_word || small->find(word) >= 0;
+        return known && (!also || also(word));
+    };
+    return options;
 }
 
 }  // namespace
@@ -105,8 +119,9 @@ std::string to_string(const PretrainedReport& report) {
     std::string text = "Pre-trained coverage: " + std::to_string(report.found) + "/" + std::to_string(report.asked);
     text.append(" (").append(percent.data(), end.ptr).append("%)");
     std::string left_out;
-    if (report.duplicates > 0) left_out = counted(report.duplicates, "duplicate");
-    if (report.bad_lines > 0) left_out += (left_out.empty() ? "" : ", ") + counted(report.bad_lines, "bad line");
+    if (report.duplicates > 0) left_out = detail::counted(report.duplicates, "duplicate");
+    if (report.bad_lines > 0)
+        left_out += (left_out.empty() ? "" : ", ") + detail::counted(report.bad_lines, "bad line");
     if (!left_out.empty()) text += "; " + left_out + " left out";
     return text;
 }
@@ -122,7 +137,8 @@ PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& 
 PretrainedReport load_pretrained(const Embedding& embedding, const std::filesystem::path& path,
                                  const Vocabulary& vocabulary, const WordVectorsOptions& options,
                                  const PretrainedLookup& lookup) {
-    return load_pretrained(embedding, WordVectors::load(path, options), vocabulary, lookup);
+    const WordVectors vectors = WordVectors::load(path, only_words_of(vocabulary, options, lookup));
+    return load_pretrained(embedding, vectors, vocabulary, lookup);
 }
 
 PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const WordVectors& vectors, Rng& rng,
@@ -142,7 +158,8 @@ PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, con
 PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const std::filesystem::path& path,
                                                Rng& rng, const PretrainedOptions& options,
                                                const WordVectorsOptions& file) {
-    return initialize_with_pretrained(vocabulary, WordVectors::load(path, file), rng, options);
+    const WordVectors vectors = WordVectors::load(path, only_words_of(vocabulary, file, options.lookup));
+    return initialize_with_pretrained(vocabulary, vectors, rng, options);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

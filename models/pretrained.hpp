@@ -40,7 +40,8 @@ struct PretrainedLookup {
 /// larger than it, and if the table's padding row is a word's.
 PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& vectors, const Vocabulary& vocabulary,
                                  const PretrainedLookup& lookup = {});
-/// The same from a file; errors also as WordVectors::load.
+/// The same from a file, of which no more than the vocabulary's vectors is held. Errors also as WordVectors::load; the
+/// numbers of other words are not looked at, and duplicates are counted among the vocabulary's.
 PretrainedReport load_pretrained(const Embedding& embedding, const std::filesystem::path& path,
                                  const Vocabulary& vocabulary, const WordVectorsOptions& options = {},
                                  const PretrainedLookup& lookup = {});

@@ -11,7 +11,7 @@ MAY_INCLUDE = {
     "engine": ["engine/"],
     "layers": ["layers/", "engine/"],
     "optim": ["optim/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "memory", "parameter", "simd")],
-    "text": ["text/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "memory", "rng")],
+    "text": ["text/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "memory", "parallel", "rng")],
     "io": ["io/", "engine/"],
     "models": ["models/", "layers/", "text/", "optim/", "io/", "engine/"],
 }
@@ -21,6 +21,7 @@ THIRD_PARTY = {
     "xtl/": "engine/array.hpp",
     "cblas.h": "engine/blas.cpp",
     "nlohmann/": "io/",
+    "zlib.h": "text/byte_source.cpp",
     "sanitizer/": "engine/memory.cpp",
 }
 POSIX = {"fcntl.h", "malloc.h", "pthread.h", "sched.h", "unistd.h"}  # and sys/...
@@ -80,6 +81,7 @@ def self_test():
         ("optim/sgd.cpp", "#include <embergrad/layers/module.hpp>"),
         ("text/batch.cpp", "#include <embergrad/engine/parameter.hpp>"),
         ("text/batch.cpp", "#include <embergrad/io/safetensors.hpp>"),
+        ("text/batch.cpp", "#include <zlib.h>"),
         ("io/safetensors.cpp", "#include <embergrad/layers/module.hpp>"),
         ("io/safetensors.cpp", "#include <embergrad/engine_room.hpp>"),
         ("models/text_classifier.cpp", "#include <embergrad/examples/quickstart.hpp>"),

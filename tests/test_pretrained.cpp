@@ -389,3 +389,25 @@ TEST_CASE("initialize_with_pretrained: real vectors") {
     const std::span<const Real> vector = vectors[vectors.find("the").value()];
     CHECK(row(embedding, the) == Row(vector.begin(), vector.end()));
 }
+
+TEST_CASE("pretrained: from a file, what the vocabulary does not hold is passed over, and the result is the same") {
+    const std::vector<std::string> texts = {"the cat sat on The Mat"};
+    const Vocabulary vocabulary = Vocabulary::build(texts);
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "vectors.txt",
+                          "<PAD> 9 9\nthe 1 2\nother x y\nmat 3 4\nthe 5 6\nother 7 8\nsat 7 8\n");
+    for (const bool fallback : {false, true}) {
+        INFO("fallback ", fallback);
+        Rng rng(1);
+        const Embedding from_file(vocabulary.size(), 2, rng), from_memory(vocabulary.size(), 2, rng);
+        from_memory.weight().assign(from_file.weight().value());
+        const PretrainedReport report =
+            load_pretrained(from_file, folder / "vectors.txt", vocabulary, {}, {.lowercase_fallback = fallback});
+        const WordVectors all = WordVectors::load(folder / "vectors.txt", {.skip_bad_lines = true});
+        load_pretrained(from_memory, all, vocabulary, {.lowercase_fallback = fallback});
+        check_same(from_file.weight().value(), from_memory.weight().value());
+        CHECK(report.found == (fallback ? 4 : 2));
+        CHECK(report.duplicates == 1);
+        CHECK(report.bad_lines == 0);
+    }
+}

@@ -1,5 +1,6 @@
 // Files of word vectors, well-formed, odd and damaged.
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
@@ -15,11 +16,13 @@
 #include <type_traits>
 #include <vector>
 
+#include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
 #include <embergrad/engine/rng.hpp>
 #include <embergrad/tests/shared_data.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
+#include <embergrad/tests/threads.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/word_vectors.hpp>
 
@@ -31,7 +34,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-constexpr WordVectorsOptions kSkip{.skip_bad_lines = true};
+const WordVectorsOptions kSkip{.skip_bad_lines = true};
 
 WordVectors parse(std::string_view text, const WordVectorsOptions& options = {}) {
     return WordVectors::parse(text, "test", options);
@@ -504,7 +507,7 @@ TEST_CASE("word vectors: every byte changed to every other gives vectors or an e
 
 TEST_CASE("word vectors: a header or a dimension makes no room by itself") {
     std::string text = "a " + std::string(2'000'000, '\n');
-    check_error(text, ": every line has nothing behind a word", {.dimension = 100'000});
+    check_error(text, ": of the first 1000 every line has nothing behind a word", {.dimension = 100'000});
     std::string wide = "1000000000000 20000\nw";
     for (int i = 0; i < 20'000; ++i) wide += " 1";
     wide += std::string(1'000'000, '\n');  // a million lines, but not a million vectors
@@ -554,4 +557,155 @@ TEST_CASE("word vectors: real words with spaces, and a line that is too short") 
                                       few.string() + ":" + std::to_string(bad.number) + ": 49 values, not 50");
     check_refused<std::runtime_error>([&] { WordVectors::load(*folder / "plain.txt", {.dimension = 100}); },
                                       (*folder / "plain.txt").string() + ": every line has 50 numbers, not 100");
+}
+
+// ---- large files, threads, gzip ------------------------------------------------------------------------------------
+
+namespace {
+
+/// About 5 MB of lines, several blocks: words w0, w1, ... with D numbers, every 1000th line a repeated word.
+std::string many_lines(std::size_t d) {
+    Rng rng(31);
+    std::string text;
+    for (std::size_t i = 0; text.size() < 5'000'000; ++i) {
+        text += "w" + std::to_string(i % 1000 == 999 ? i / 1000 : i);
+        for (std::size_t j = 0; j < d; ++j) text += " " + detail::number_text(rng.uniform(-1, 1)).substr(0, 8);
+        text += '\n';
+    }
+    return text;
+}
+
+std::string gzip(std::string_view text) {
+    z_stream stream{};
+    REQUIRE(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    std::string result(deflateBound(&stream, text.size()) + 64, '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uInt>(text.size());
+    stream.next_out = reinterpret_cast<Bytef*>(result.data());
+    stream.avail_out = static_cast<uInt>(result.size());
+    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    result.resize(stream.total_out);
+    deflateEnd(&stream);
+    return result;
+}
+
+void check_alike(const WordVectors& a, const WordVectors& b, int line = __builtin_LINE()) {
+    INFO("called from line ", line);
+    CHECK(words_of(a) == words_of(b));
+    check_same(a.vectors(), b.vectors());
+    CHECK(a.report().lines == b.report().lines);
+    CHECK(a.report().duplicates == b.report().duplicates);
+    CHECK(a.report().bad_lines == b.report().bad_lines);
+}
+
+}  // namespace
+
+TEST_CASE("word vectors: a file of several blocks is the same at any number of threads, from memory or disk") {
+    const std::string text = many_lines(7);
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "vectors.txt", text);
+    std::optional<WordVectors> first;
+    for (const int threads : {1, 2, 3}) {
+        const Threads scope(threads);
+        const WordVectors parsed = parse(text), loaded = WordVectors::load(folder / "vectors.txt");
+        check_alike(parsed, loaded);
+        if (!first) first = parsed;
+        check_alike(parsed, *first);
+        CHECK(loaded.report().bytes == text.size());
+    }
+    CHECK(first->report().duplicates == first->report().lines / 1000);
+    CHECK(first->size() == first->report().lines - first->report().duplicates);
+}
+
+TEST_CASE("word vectors: the bad lines of several blocks have their numbers, and the first one is the error") {
+    std::string text = many_lines(7);
+    std::size_t lines = 0;
+    Strings expected;
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+        if (++lines % 9000 != 0) continue;
+        text[text.find(' ', at) + 1] = 'x';
+        expected.push_back(std::to_string(lines));
+    }
+    REQUIRE(expected.size() > 4);
+    for (const int threads : {1, 3}) {
+        const Threads scope(threads);
+        const WordVectors skipped = parse(text, kSkip);
+        CHECK(skipped.report().bad_lines == expected.size());
+        Strings numbers;
+        for (const auto& bad : skipped.report().first_bad_lines) numbers.push_back(std::to_string(bad.number));
+        expected.resize(numbers.size());
+        CHECK(numbers == expected);
+        CHECK_THROWS_WITH_AS(parse(text), doctest::Contains("test:9000: value 1, \"x"), std::runtime_error);
+    }
+}
+
+TEST_CASE("word vectors: lines that are longer than a block, and a first block that is blank") {
+    std::string text(3'000'000, '\n');
+    text += "3 200000\n";
+    std::vector<double> values;
+    Rng rng(5);
+    for (const char* word : {"a", "b", "c"}) {
+        text += word;
+        for (int i = 0; i < 200'000; ++i) {
+            values.push_back(static_cast<double>(rng.below(100'000)));
+            text += " " + std::to_string(static_cast<int>(values.back()));
+        }
+        text += "\n";
+    }
+    const WordVectors vectors = parse(text);
+    check_vectors(vectors, {"a", "b", "c"}, values);
+    CHECK(vectors.report().lines == 3'000'004);
+}
+
+TEST_CASE("word vectors: only the words that are wanted") {
+    const std::string text = many_lines(7);
+    const WordVectors all = parse(text);
+    for (const int threads : {1, 2}) {
+        const Threads scope(threads);
+        const WordVectorsOptions few{.wanted = [](std::string_view word) { return word.ends_with("77"); }};
+        const WordVectors some = parse(text, few);
+        const Strings words = words_of(all);
+        const auto wanted = std::count_if(words.begin(), words.end(), few.wanted);
+        CHECK(some.size() == static_cast<std::size_t>(wanted));
+        CHECK(some.size() > 500);
+        for (std::size_t row = 0; row < some.size(); ++row) {
+            const std::optional<std::size_t> same = all.find(some.word(row));
+            REQUIRE(same);
+            CHECK(std::memcmp(some[row].data(), all[*same].data(), 7 * sizeof(Real)) == 0);
+        }
+        CHECK(some.report().lines == all.report().lines);
+    }
+    // of the others the number of fields is looked at, not the numbers
+    const WordVectorsOptions only_a{.wanted = [](std::string_view word) { return word == "a"; }};
+    check_vectors(parse("a 1 2\nb x y\nc 3 4\n", only_a), {"a"}, {1, 2});
+    check_error("a 1 2\nb 1\nc 3 4\n", ":2: 1 value, not 2", only_a);
+    CHECK(parse("3 2\na 1 2\nb 1 2\nc 3 4\n", only_a).size() == 1);  // the header counts all
+    const WordVectors none = parse("b 1 2\nc 1 2\n", only_a);
+    CHECK(none.size() == 0);
+    CHECK(none.dimension() == 2);
+}
+
+TEST_CASE("word vectors: gzip, in one member or several") {
+    const std::string text = many_lines(7), compressed = gzip(text);
+    const WordVectors plain = parse(text);
+    check_alike(parse(compressed), plain);
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "vectors.txt.gz", compressed);
+    check_alike(WordVectors::load(folder / "vectors.txt.gz"), plain);
+    const std::size_t half = text.find('\n', text.size() / 2) - 3;  // in the middle of a line
+    check_alike(parse(gzip(text.substr(0, half)) + gzip(text.substr(half))), plain);
+}
+
+TEST_CASE("word vectors: damaged gzip data is an error, cut at any byte") {
+    const std::string compressed = gzip("a 1 2\nb 3 4\n");
+    check_vectors(parse(compressed), {"a", "b"}, {1, 2, 3, 4});
+    for (std::size_t size = 2; size < compressed.size(); ++size) {
+        INFO(size, " bytes");
+        CHECK_THROWS_AS(parse(compressed.substr(0, size)), std::runtime_error);
+    }
+    check_error(compressed.substr(0, 20), ": the gzip data is cut off");
+    std::string damaged = compressed;
+    damaged[damaged.size() - 6] ^= 1;  // the checksum
+    check_error(damaged, ": the gzip data is damaged (incorrect data check)");
+    check_error(compressed + "xyz", ": the gzip data is damaged (incorrect header check)");
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,9 +15,16 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
+namespace detail {
+struct VectorFile;
+}
+
 struct WordVectorsOptions {
     std::optional<std::size_t> dimension = {};  ///< D, at least 1; found from the file if not given
     bool skip_bad_lines = false;                ///< count and skip them; otherwise the first one is an error
+    /// Only words for which this is true, if it is given; of the others only the number of fields is looked at. Asked
+    /// from several threads at once.
+    std::function<bool(std::string_view word)> wanted = {};
 };
 
 /// What was met on the way through a file.
@@ -26,7 +34,7 @@ struct WordVectorsReport {
         std::string reason;
     };
     std::size_t lines = 0;       ///< all of them: the header, blank ones and bad ones too
-    std::size_t duplicates = 0;  ///< lines left out because an earlier one has their word
+    std::size_t duplicates = 0;  ///< lines left out because an earlier one has their word (among those wanted)
     std::size_t bad_lines = 0;
     std::vector<BadLine> first_bad_lines = {};  ///< the first 10 of them
     std::size_t bytes = 0;
@@ -77,6 +85,7 @@ public:
     const WordVectorsReport& report() const { return report_; }
 
 private:
+    static WordVectors read(detail::VectorFile file, const WordVectorsOptions& options);
     WordVectors(detail::TokenTable words, Array vectors, WordVectorsReport report);
     void check_row(std::size_t row) const;
 

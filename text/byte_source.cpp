@@ -1,0 +1,161 @@
+// zlib does the decompression.
+#include <embergrad/text/byte_source.hpp>
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/file.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {
+
+constexpr std::size_t kBlock = std::size_t{1} << 20;
+constexpr std::size_t kLongestLine = std::size_t{64} << 20;
+constexpr std::size_t kCompressedBlock = std::size_t{64} << 10;
+constexpr std::string_view kGzipMagic = "\x1f\x8b";
+
+class FileSource : public ByteSource {
+public:
+    explicit FileSource(const std::filesystem::path& path) : file_(path) {}
+    std::size_t read(std::span<char> buffer) override { return file_.read(buffer); }
+    std::optional<std::size_t> size() const override { return file_.size(); }
+
+private:
+    FileReader file_;
+};
+
+class MemorySource : public ByteSource {
+public:
+    explicit MemorySource(std::string_view bytes) : all_(bytes.size()), rest_(bytes) {}
+    std::size_t read(std::span<char> buffer) override {
+        const std::size_t n = std::min(buffer.size(), rest_.size());
+        std::copy_n(rest_.data(), n, buffer.data());
+        rest_.remove_prefix(n);
+        return n;
+    }
+    std::optional<std::size_t> size() const override { return all_; }
+
+private:
+    std::size_t all_;
+    std::string_view rest_;
+};
+
+/// Another source's bytes behind some that were read from it already.
+class PeekedSource : public ByteSource {
+public:
+    PeekedSource(std::string begin, std::unique_ptr<ByteSource> rest)
+        : begin_(std::move(begin)), rest_(std::move(rest)) {}
+    std::size_t read(std::span<char> buffer) override {
+        const std::size_t n = std::min(buffer.size(), begin_.size() - used_);
+        std::copy_n(begin_.data() + used_, n, buffer.data());
+        used_ += n;
+        return n + rest_->read(buffer.subspan(n));
+    }
+    std::optional<std::size_t> size() const override { return rest_->size(); }
+
+private:
+    std::string begin_;
+    std::size_t used_ = 0;
+    std::unique_ptr<ByteSource> rest_;
+};
+
+class GzipSource : public ByteSource {
+public:
+    GzipSource(std::unique_ptr<ByteSource> compressed, std::string_view name)
+        : compressed_(std::move(compressed)), name_(name), input_(kCompressedBlock) {
+        constexpr int gzip_window = 16 + MAX_WBITS;
+        if (inflateInit2(&stream_, gzip_window) != Z_OK) throw std::bad_alloc();
+    }
+    GzipSource(const GzipSource&) = delete;
+    GzipSource& operator=(const GzipSource&) = delete;
+    ~GzipSource() override { inflateEnd(&stream_); }
+
+    std::size_t read(std::span<char> buffer) override {
+        std::size_t done = 0;
+        while (done < buffer.size() && !ended_) done += inflate_some(buffer.subspan(done));
+        return done;
+    }
+
+private:
+    std::size_t inflate_some(std::span<char> room) {
+        if (stream_.avail_in == 0) refill();
+        if (stream_.avail_in == 0) {
+            require<std::runtime_error>(between_members_, name_, ": the gzip data is cut off");
+            ended_ = true;
+            return 0;
+        }
+        between_members_ = false;
+        const std::size_t wanted = std::min(room.size(), kBlock);
+        stream_.next_out = reinterpret_cast<Bytef*>(room.data());
+        stream_.avail_out = static_cast<uInt>(wanted);
+        const int result = inflate(&stream_, Z_NO_FLUSH);
+        if (result == Z_MEM_ERROR) throw std::bad_alloc();
+        require<std::runtime_error>(result == Z_OK || result == Z_STREAM_END, name_, ": the gzip data is damaged (",
+                                    stream_.msg != nullptr ? stream_.msg : "unknown reason", ")");
+        if (result == Z_STREAM_END) {  // perhaps another member follows
+            between_members_ = true;
+            inflateReset(&stream_);
+        }
+        return wanted - stream_.avail_out;
+    }
+
+    void refill() {
+        stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
+        stream_.avail_in = static_cast<uInt>(compressed_->read(input_));
+    }
+
+    std::unique_ptr<ByteSource> compressed_;
+    std::string name_;
+    std::vector<char> input_;
+    z_stream stream_{};
+    bool between_members_ = false;
+    bool ended_ = false;
+};
+
+std::unique_ptr<ByteSource> decompressed_if_need_be(std::unique_ptr<ByteSource> source, std::string_view name) {
+    std::string begin(kGzipMagic.size(), '\0');
+    begin.resize(source->read(begin));
+    const bool is_gzip = begin == kGzipMagic;
+    source = std::make_unique<PeekedSource>(std::move(begin), std::move(source));
+    if (is_gzip) return std::make_unique<GzipSource>(std::move(source), name);
+    return source;
+}
+
+}  // namespace
+
+std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
+    return decompressed_if_need_be(std::make_unique<FileSource>(path), path.string());
+}
+
+std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view source_name) {
+    return decompressed_if_need_be(std::make_unique<MemorySource>(bytes), source_name);
+}
+
+bool LineBlocks::next(std::string& block) {
+    block.swap(rest_);
+    rest_.clear();
+    std::size_t line_end = block.npos;
+    while (!ended_ && line_end == block.npos) {
+        const std::size_t before = block.size();
+        require<std::runtime_error>(before < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20, " MiB");
+        block.resize(before + kBlock);
+        const std::size_t got = source_->read(std::span(block).subspan(before));
+        block.resize(before + got);
+        ended_ = got < kBlock;
+        if (const void* end = ::memrchr(block.data() + before, '\n', got))
+            line_end = static_cast<std::size_t>(static_cast<const char*>(end) - block.data());
+    }
+    if (!ended_) {
+        rest_.assign(block, line_end + 1);
+        block.resize(line_end + 1);
+    }
+    return !block.empty();
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,38 @@
+// Files of word vectors, read piece by piece: who wants the vectors is told of each in the order of the file.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <embergrad/text/byte_source.hpp>
+#include <embergrad/text/word_vectors.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+/// What becomes of the vectors.
+class VectorSink {
+public:
+    virtual ~VectorSink() = default;
+    /// Once, before the first vector. `lines`: at most as many are to come, if that is known.
+    virtual void start(std::size_t d, std::optional<std::size_t> lines) = 0;
+    /// Whether this word's vector is to be read at all. Asked from several threads.
+    virtual bool wants(std::string_view word) const = 0;
+    /// A word that is wanted and its d numbers; false if it was there before.
+    virtual bool add(std::string_view word, const Real* vector) = 0;
+};
+
+/// What a reader needs to know of a file.
+struct VectorFile {
+    std::unique_ptr<ByteSource> source;
+    std::string name;                       ///< begins the messages
+    std::optional<std::size_t> lines = {};  ///< at most, if that is known
+};
+
+/// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many
+/// there are. Throws as WordVectors::load.
+WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
