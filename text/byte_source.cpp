@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -148,8 +147,8 @@ bool LineBlocks::next(std::string& block) {
         const std::size_t got = source_->read(std::span(block).subspan(before));
         block.resize(before + got);
         ended_ = got < kBlock;
-        if (const void* end = ::memrchr(block.data() + before, '\n', got))
-            line_end = static_cast<std::size_t>(static_cast<const char*>(end) - block.data());
+        const std::size_t last = std::string_view(block).substr(before).rfind('\n');
+        if (last != block.npos) line_end = before + last;
     }
     if (!ended_) {
         rest_.assign(block, line_end + 1);

@@ -61,9 +61,10 @@ public:
     /// Throws std::invalid_argument unless vectors is (words.size(), D), and for a word that is there twice.
     WordVectors(const std::vector<std::string>& words, Array vectors);
 
-    /// Reads a file. Throws std::runtime_error "path:line: what" for a bad line that is not to be skipped, and with
-    /// path and reason for a file that cannot be read, that holds no vectors, or whose lines have another number of
-    /// numbers than the options or the header say. Throws std::invalid_argument for a dimension of 0.
+    /// Reads a file, plain or compressed with gzip, by all threads and without holding it; the result does not depend
+    /// on how many threads there are. Throws std::runtime_error "path:line: what" for a bad line that is not to be
+    /// skipped, and with path and reason for a file that cannot be read, that holds no vectors, or whose lines have
+    /// another number of numbers than the options or the header say. Throws std::invalid_argument for a dimension of 0.
     static WordVectors load(const std::filesystem::path& path, const WordVectorsOptions& options = {});
     /// The same for a file's text. source_name begins the messages.
     static WordVectors parse(std::string_view text, std::string_view source_name,
