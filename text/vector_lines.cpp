@@ -27,13 +27,6 @@ std::string_view without_space_before(std::string_view text) {
     return text;
 }
 
-/// What stands before the first separator.
-std::string_view first_field(std::string_view text) {
-    std::size_t end = 0;
-    while (end < text.size() && !is_separator(text[end])) ++end;
-    return text.substr(0, end);
-}
-
 /// The line without its last field and the separators before that.
 std::string_view without_last_field(std::string_view line) {
     while (!line.empty() && !is_separator(line.back())) line.remove_suffix(1);
@@ -102,6 +95,12 @@ bool fits(std::size_t d, const Sample& sample) {
 }
 
 }  // namespace
+
+std::string_view first_field(std::string_view text) {
+    std::size_t end = 0;
+    while (end < text.size() && !is_separator(text[end])) ++end;
+    return text.substr(0, end);
+}
 
 std::optional<std::string_view> VectorLines::next() {
     while (!rest_.empty()) {

@@ -27,6 +27,9 @@ private:
     std::size_t number_ = 0;
 };
 
+/// What stands before the first separator, a space or a tab.
+std::string_view first_field(std::string_view text);
+
 /// Splits a line into the word and the text of its last d fields; nothing if it has no word or fewer fields.
 struct VectorLine {
     std::string_view word, numbers;

@@ -18,6 +18,8 @@ public:
     virtual ~VectorSink() = default;
     /// Once, before the first vector. `lines`: at most as many are to come, if that is known.
     virtual void start(std::size_t d, std::optional<std::size_t> lines) = 0;
+    /// Whether there are words it does not want.
+    virtual bool selects() const = 0;
     /// Whether this word's vector is to be read at all. Asked from several threads.
     virtual bool wants(std::string_view word) const = 0;
     /// A word that is wanted and its d numbers; false if it was there before.

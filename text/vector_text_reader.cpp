@@ -29,6 +29,23 @@ struct Block {
     std::string_view part() const { return std::string_view(text).substr(begin); }
 };
 
+/// Adds what one line holds to its block.
+void parse_line(std::string_view line, std::size_t number, std::size_t d, const VectorSink& sink, Block& block) {
+    Real* const to = block.vectors.data() + block.words.size() * d;
+    const char* const readable_end = block.text.data() + block.text.size();
+    const std::string_view first = first_field(line);
+    const bool guess = !sink.selects() && line.size() > 2 * d && !first.empty();  // mostly the first field is the word
+    if (guess && parse_vector(line.substr(first.size()), readable_end, d, to)) return block.words.push_back(first);
+
+    const std::optional<VectorLine> split = split_vector_line(line, d);
+    if (split && !sink.wants(split->word))
+        ++block.unwanted;
+    else if (split && parse_vector(split->numbers, readable_end, d, to))
+        block.words.push_back(split->word);
+    else
+        block.bad.push_back({number, what_is_wrong(line, d)});
+}
+
 /// Finds what the block's lines hold.
 void parse(Block& block, std::size_t d, const VectorSink& sink) {
     const std::string_view text = block.part();
@@ -37,18 +54,7 @@ void parse(Block& block, std::size_t d, const VectorSink& sink) {
     block.bad.clear();
     block.vectors.resize((text.size() / (2 * d + 1) + 1) * d);  // a line of d numbers takes 2 d + 1 bytes at least
     VectorLines lines(text);
-    while (const std::optional<std::string_view> line = lines.next()) {
-        const std::optional<VectorLine> split = split_vector_line(*line, d);
-        if (split && !sink.wants(split->word)) {
-            ++block.unwanted;
-            continue;
-        }
-        Real* const to = block.vectors.data() + block.words.size() * d;
-        if (split && parse_vector(split->numbers, text.data() + text.size(), d, to))
-            block.words.push_back(split->word);
-        else
-            block.bad.push_back({lines.number(), what_is_wrong(*line, d)});
-    }
+    while (const std::optional<std::string_view> line = lines.next()) parse_line(*line, lines.number(), d, sink, block);
     block.lines = lines.number();
 }
 

@@ -35,6 +35,7 @@ public:
         d_ = d;
         vectors_ = Array(Shape{wanted_ ? 0 : lines.value_or(0), d});
     }
+    bool selects() const override { return static_cast<bool>(wanted_); }
     bool wants(std::string_view word) const override { return !wanted_ || wanted_(word); }
     bool add(std::string_view word, const Real* vector) override {
         const std::size_t row = words_.size();
