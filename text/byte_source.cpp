@@ -143,10 +143,11 @@ bool LineBlocks::next(std::string& block) {
     while (!ended_ && line_end == block.npos) {
         const std::size_t before = block.size();
         require<std::runtime_error>(before < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20, " MiB");
-        block.resize(before + kBlock);
+        const std::size_t room = std::min(kBlock, source_->size().value_or(kBlock) + 1);  // small texts are many
+        block.resize(before + room);
         const std::size_t got = source_->read(std::span(block).subspan(before));
         block.resize(before + got);
-        ended_ = got < kBlock;
+        ended_ = got < room;
         const std::size_t last = std::string_view(block).substr(before).rfind('\n');
         if (last != block.npos) line_end = before + last;
     }
