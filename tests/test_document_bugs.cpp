@@ -266,12 +266,12 @@ TEST_CASE("document bugs: text classifier, length 0 or an empty sequence gives N
         },
         "TextClassifier: tokens of shape (1, 0) have no mean; give lengths");
 
+    INFO("for a length over L the document gives logits that begin with ", document::classifier_length_over[0]);
     check_refused<std::invalid_argument>(
         [&] {
             model(tape, {{7, 8}}, {3});
         },
         "masked_mean: length 3 at position 0 is outside 0..2");
-    INFO("the document gives logits that begin with ", document::classifier_length_over[0]);
 }
 
 TEST_CASE("document bugs: text classifier, lengths of shape (B, 1) give an output of the wrong shape") {
