@@ -36,5 +36,10 @@ struct VectorFile {
 /// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many
 /// there are. Throws as WordVectors::load.
 WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
+/// word2vec's binary file. A vector that is not finite is a bad line, whose number is the word's.
+WordVectorsReport read_binary_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
+/// NumPy's array or a tensor of a safetensors file, and options.words. Row by row, without holding the file.
+WordVectorsReport read_array_vectors(VectorFile file, VectorFormat format, const WordVectorsOptions& options,
+                                     VectorSink& sink);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include <embergrad/engine/array.hpp>
 #include <embergrad/text/token_table.hpp>
+#include <embergrad/text/vector_format.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -19,24 +21,45 @@ namespace detail {
 struct VectorFile;
 }
 
+/// How far the reading of a file has come.
+struct WordVectorsProgress {
+    std::size_t words = 0;                ///< that are kept so far
+    std::size_t bytes = 0;                ///< of the file, decompressed
+    std::optional<double> fraction = {};  ///< of the file, 0 .. 1; nothing for a pipe
+};
+
 struct WordVectorsOptions {
+    std::optional<VectorFormat> format = {};    ///< found from the file's first bytes if not given
     std::optional<std::size_t> dimension = {};  ///< D, at least 1; found from the file if not given
     bool skip_bad_lines = false;                ///< count and skip them; otherwise the first one is an error
+    /// Reading ends when so many words are kept: files have the frequent words first.
+    std::size_t limit = std::numeric_limits<std::size_t>::max();
     /// Only words for which this is true, if it is given; of the others only the number of fields is looked at. Asked
     /// from several threads at once.
     std::function<bool(std::string_view word)> wanted = {};
+    /// For npy and safetensors: a file with the words, one a line in the order of the rows, or what Vocabulary::save
+    /// wrote.
+    std::filesystem::path words = {};
+    /// The tensor's name in a safetensors file; if it is not given: embedding.weight, embeddings.weight, embeddings,
+    /// or the only tensor there is.
+    std::string tensor = {};
+    /// Called after each piece of about a MiB, by one thread at a time but not always the same. False ends the reading
+    /// with std::runtime_error.
+    std::function<bool(const WordVectorsProgress&)> on_progress = {};
 };
 
 /// What was met on the way through a file.
 struct WordVectorsReport {
     struct BadLine {
-        std::size_t number = 0;  ///< the first line is 1
+        std::size_t number = 0;  ///< the first line is 1; in files that have none, the first word
         std::string reason;
     };
+    VectorFormat format = VectorFormat::text;
     std::size_t lines = 0;       ///< all of them: the header, blank ones and bad ones too
     std::size_t duplicates = 0;  ///< lines left out because an earlier one has their word (among those wanted)
     std::size_t bad_lines = 0;
     std::vector<BadLine> first_bad_lines = {};  ///< the first 10 of them
+    std::string wrong_header = {};              ///< what the header says and what was met, where they differ
     std::size_t bytes = 0;
     double seconds = 0;
 };
