@@ -36,10 +36,6 @@ struct VectorLine {
 };
 std::optional<VectorLine> split_vector_line(std::string_view line, std::size_t d);
 
-/// Reads d numbers, each behind separators, that take up the whole text. What stands behind the text up to
-/// `readable_end` may be looked at.
-bool parse_vector(std::string_view numbers, const char* readable_end, std::size_t d, Real* to);
-
 /// Why a line gives no word and d numbers.
 std::string what_is_wrong(std::string_view line, std::size_t d);
 
