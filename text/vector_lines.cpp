@@ -174,6 +174,18 @@ std::optional<VectorHeader> next_header(VectorLines& lines) {
     return VectorHeader{lines.number(), *words, *dimension};
 }
 
+std::optional<BinaryHeader> binary_header(std::string_view begin) {
+    const std::size_t end = begin.substr(0, kLongestBinaryHeader).find('\n');
+    if (end == begin.npos) return std::nullopt;
+    std::string_view line = begin.substr(0, end);
+    while (line.ends_with(' ')) line.remove_suffix(1);
+    const std::size_t space = std::min(line.find(' '), line.size());
+    const std::optional<std::size_t> words = whole_number(line.substr(0, space));
+    const std::optional<std::size_t> dimension = whole_number(line.substr(std::min(space + 1, line.size())));
+    if (!words || !dimension) return std::nullopt;
+    return BinaryHeader{*words, *dimension, end + 1};
+}
+
 std::size_t find_dimension(const VectorLines& lines, bool whole, const std::optional<VectorHeader>& header,
                            std::optional<std::size_t> asked, std::string_view source_name) {
     Sample sample = take_sample(lines);
