@@ -12,16 +12,15 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/vector_lines.hpp>
 #include <embergrad/text/vector_reader.hpp>
+#include <embergrad/text/vector_tally.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files are little-endian");
 
-using BadLine = WordVectorsReport::BadLine;
-
-constexpr std::size_t kReportedBadLines = 10;
 constexpr std::size_t kBlock = std::size_t{1} << 20;
+constexpr std::size_t kBatch = 256;  // words whose places in the sink's table are looked for together
 constexpr std::size_t kLongestWord = std::size_t{64} << 10;
 constexpr std::size_t kLargestDimension = (std::size_t{64} << 20) / sizeof(float);
 
@@ -46,6 +45,7 @@ public:
     /// Of the file, so far.
     std::size_t bytes_read() const { return total_; }
     std::optional<std::size_t> file_size() const { return source_->size(); }
+    std::optional<double> fraction() const { return source_->fraction(); }
 
 private:
     /// Moves the bytes to the begin of the block, or of one twice as large if they fill it: there is memory only for
@@ -101,7 +101,8 @@ std::string what_is_not_finite(const char* from) {
     return "value " + std::to_string(i + 1) + " is not finite";
 }
 
-/// The reading of one file.
+/// The reading of one file. Words and vectors are passed on in batches: the words stay where they are in the window, so
+/// that a batch ends before the window moves.
 class BinaryReader {
 public:
     BinaryReader(VectorFile file, const WordVectorsOptions& options, VectorSink& sink)
@@ -109,22 +110,21 @@ public:
           options_(options),
           sink_(sink),
           selects_(sink.selects()),
-          window_(std::move(file.source)) {
-        report_.format = VectorFormat::word2vec_binary;
-    }
+          tally_(name_, options, sink, VectorFormat::word2vec_binary),
+          window_(std::move(file.source)) {}
 
     WordVectorsReport run() {
         read_header();
         sink_.start(d_, most_words());
         bool ended = false;
-        while (report_.lines < words_ && kept_ < options_.limit && !ended) ended = !read_record();
-        if (kept_ < options_.limit) {
+        while (tally_.report.lines < words_ && !tally_.full() && !ended) ended = !read_record();
+        pass_on();
+        if (!tally_.full()) {
             check_end(ended);
             if (good_ == 0) refuse_all();
         }
-        report_progress();
-        report_.bytes = window_.bytes_read();
-        return std::move(report_);
+        block_done();
+        return std::move(tally_.report);
     }
 
 private:
@@ -162,8 +162,7 @@ private:
     }
 
     void set_wrong_header(const std::string& what) {
-        report_.wrong_header = "the header says " + std::to_string(words_) + " " + what;
-        if (!options_.skip_bad_lines) fail<std::runtime_error>(name_, ": ", report_.wrong_header);
+        tally_.wrong_header("the header says " + std::to_string(words_) + " " + what);
     }
 
     /// Once all words are read, or as many as there are.
@@ -171,7 +170,7 @@ private:
         const std::string words = words_ == 1 ? "word" : "words";
         if (ended)
             set_wrong_header(words + ", but the file ends " + (window_.bytes().empty() ? "after" : "in") + " word " +
-                             std::to_string(report_.lines + (window_.bytes().empty() ? 0 : 1)));
+                             std::to_string(tally_.report.lines + (window_.bytes().empty() ? 0 : 1)));
         else if (next_word_begins())
             set_wrong_header(words + ", but more follow");
     }
@@ -184,7 +183,8 @@ private:
     bool have(std::size_t n) {
         while (window_.bytes().size() < n) {
             if (window_.at_end()) return false;
-            if (window_.bytes_read() > 0) report_progress();
+            pass_on();
+            block_done();
             window_.read_block();
         }
         return true;
@@ -205,7 +205,7 @@ private:
         std::size_t looked_at = 0, space;
         while ((space = window_.bytes().substr(0, kLongestWord + 1).find(' ', looked_at)) == std::string_view::npos) {
             looked_at = window_.bytes().size();
-            require<std::runtime_error>(looked_at <= kLongestWord, name_, ":", report_.lines + 1,
+            require<std::runtime_error>(looked_at <= kLongestWord, name_, ":", tally_.report.lines + 1,
                                         ": a word of more than ", kLongestWord,
                                         " bytes; is this a word2vec binary file?");
             if (!have(looked_at + 1)) return std::nullopt;
@@ -217,59 +217,57 @@ private:
     bool read_record() {
         const std::optional<std::string_view> word = next_word();
         if (!word) return false;
-        ++report_.lines;
+        ++tally_.report.lines;
         take(*word, word->data() + word->size() + 1);
         window_.skip(word->size() + 1 + vector_bytes());
         return true;
     }
 
     void take(std::string_view word, const char* numbers) {
-        if (word.empty()) return refuse(report_.lines, "no word before " + counted(d_, "value"));
+        if (word.empty()) return tally_.refuse(tally_.report.lines, "no word before " + counted(d_, "value"));
         if (selects_ && !sink_.wants(word)) {
             ++good_;
             return;
         }
-        vector_.resize(d_);
-        if (!copy_floats(numbers, d_, vector_.data())) return refuse(report_.lines, what_is_not_finite(numbers));
+        const std::size_t used = batch_.size() * d_;
+        if (vectors_.size() < used + d_) vectors_.resize(std::max(2 * used, d_));
+        if (!copy_floats(numbers, d_, vectors_.data() + used))
+            return tally_.refuse(tally_.report.lines, what_is_not_finite(numbers));
         ++good_;
-        const bool is_new = sink_.add(word, vector_.data());
-        ++(is_new ? kept_ : report_.duplicates);
+        batch_.push_back(word);
+        if (batch_.size() >= std::min(kBatch, options_.limit - tally_.kept())) pass_on();
     }
 
-    void refuse(std::size_t number, std::string reason) {
-        if (!options_.skip_bad_lines) fail<std::runtime_error>(name_, ":", number, ": ", reason);
-        ++report_.bad_lines;
-        std::vector<BadLine>& first = report_.first_bad_lines;
-        if (first.size() < kReportedBadLines) first.push_back({number, std::move(reason)});
+    void pass_on() {
+        tally_.add(batch_, vectors_.data());
+        batch_.clear();
+    }
+
+    /// What was read since the last call.
+    void block_done() {
+        const std::size_t bytes = window_.bytes_read() - tally_.report.bytes;
+        if (bytes > 0) tally_.done(bytes, window_.fraction());
     }
 
     [[noreturn]] void refuse_all() const {
-        if (report_.bad_lines == 0)
-            fail<std::runtime_error>(name_, ": there are no vectors in it: ", report_.wrong_header);
-        const BadLine& bad = report_.first_bad_lines.front();
+        const WordVectorsReport& report = tally_.report;
+        if (report.bad_lines == 0)
+            fail<std::runtime_error>(name_, ": there are no vectors in it: ", report.wrong_header);
+        const WordVectorsReport::BadLine& bad = report.first_bad_lines.front();
         fail<std::runtime_error>(name_, ": all words are bad, the first of them word ", bad.number, ": ", bad.reason);
-    }
-
-    void report_progress() const {
-        if (!options_.on_progress) return;
-        WordVectorsProgress progress{.words = kept_, .bytes = window_.bytes_read()};
-        if (const std::optional<std::size_t> size = window_.file_size())
-            progress.fraction =
-                static_cast<double>(progress.bytes) / static_cast<double>(std::max(*size, progress.bytes));
-        require<std::runtime_error>(options_.on_progress(progress), name_, ": stopped after ", counted(kept_, "word"));
     }
 
     std::string name_;
     const WordVectorsOptions& options_;
     VectorSink& sink_;
     bool selects_;
+    VectorTally tally_;
     Window window_;
     std::size_t words_ = 0, d_ = 0;  // as the header says
     std::size_t header_bytes_ = 0;
-    std::vector<Real, Allocator<Real>> vector_;
-    std::size_t kept_ = 0;
-    std::size_t good_ = 0;  // words with a vector, be they wanted or not
-    WordVectorsReport report_;
+    std::vector<std::string_view> batch_;
+    std::vector<Real, Allocator<Real>> vectors_;  // of the batch, and room for more
+    std::size_t good_ = 0;                        // words with a vector, be they wanted or not
 };
 
 }  // namespace

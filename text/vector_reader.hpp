@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,7 +19,7 @@ class VectorSink {
 public:
     virtual ~VectorSink() = default;
 
-    /// Once, before the first vector. `lines`: at most as many are to come, if that is known.
+    /// Once, before the first vector. `lines`: at most so many are to come, if that is known.
     void start(std::size_t d, std::optional<std::size_t> lines) {
         d_ = d;
         make_room(lines);
@@ -42,8 +43,9 @@ private:
 /// What a reader needs to know of a file.
 struct VectorFile {
     std::unique_ptr<ByteSource> source;
-    std::string name;                       ///< begins the messages
-    std::optional<std::size_t> lines = {};  ///< at most, if that is known
+    std::string name;  ///< begins the messages
+    /// For text whose words are all wanted: how many lines there are, if that can be found out.
+    std::function<std::optional<std::size_t>()> count_lines = [] { return std::nullopt; };
 };
 
 /// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many

@@ -40,8 +40,9 @@ void VectorTally::refuse(std::size_t number, std::string reason) {
         report.first_bad_lines.push_back({number, std::move(reason)});
 }
 
-void VectorTally::wrong_header(std::size_t line, std::string what) {
-    if (!options_.skip_bad_lines) fail<std::runtime_error>(name_, ":", line, ": ", what);
+void VectorTally::wrong_header(std::string what, std::optional<std::size_t> line) {
+    const std::string place = line ? ":" + std::to_string(*line) : "";
+    require<std::runtime_error>(options_.skip_bad_lines, name_, place, ": ", what);
     report.wrong_header = std::move(what);
 }
 

@@ -26,8 +26,9 @@ public:
 
     /// A line, or a word where there are no lines, that gives no vector. Throws unless such are to be skipped.
     void refuse(std::size_t number, std::string reason);
-    /// A header that says something else than was met, in the given line. Throws unless bad lines are to be skipped.
-    void wrong_header(std::size_t line, std::string what);
+    /// A header that says something else than was met. `line` is where it stands, in a text. Throws unless bad lines
+    /// are to be skipped.
+    void wrong_header(std::string what, std::optional<std::size_t> line = {});
     /// So many more bytes of the file are done. Throws if the caller wants no more.
     void done(std::size_t bytes, std::optional<double> fraction);
 

@@ -16,6 +16,7 @@ namespace {
 
 using BadLine = WordVectorsReport::BadLine;
 
+constexpr std::size_t kFewWords = 10'000;  // for fewer, room is made again and again rather than counting all lines
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Some lines of the file, and what is in them. Used again for others.
@@ -75,14 +76,13 @@ public:
           sink_(sink),
           name_(file.name),
           tally_(name_, options, sink, VectorFormat::text),
-          most_lines_(file.lines),
+          count_lines_(std::move(file.count_lines)),
           file_(std::move(file.source), name_),
           blocks_(2 * static_cast<std::size_t>(num_threads())) {}
 
     WordVectorsReport run() {
         begin();
-        if (most_lines_) most_lines_ = *most_lines_ - std::min(*most_lines_, tally_.report.lines);  // less the header
-        sink_.start(d_, most_lines_);
+        sink_.start(d_, lines_to_come());
         run_ordered(*this, blocks_.size());
         if (good_ == 0) refuse_all();
         if (header_ && !tally_.full()) check_header();
@@ -150,6 +150,14 @@ private:
         fail<std::runtime_error>(name_, ": there are no vectors in it");
     }
 
+    /// How many there are at most, if all of them are wanted and that can be found out.
+    std::optional<std::size_t> lines_to_come() const {
+        if (sink_.selects() || options_.limit < kFewWords) return std::nullopt;
+        const std::optional<std::size_t> all = count_lines_();
+        if (!all) return std::nullopt;
+        return *all - std::min(*all, tally_.report.lines);  // less the header
+    }
+
     [[noreturn]] void refuse_all() const {
         const BadLine& bad = tally_.report.first_bad_lines.front();
         fail<std::runtime_error>(name_, ": all lines are bad, the first of them line ", bad.number, ": ", bad.reason);
@@ -159,18 +167,20 @@ private:
     void check_header() {
         const std::size_t met = good_ + tally_.report.bad_lines;
         if (header_->words != met)
-            tally_.wrong_header(header_->line, "the header says " + counted(header_->words, "word") +
-                                                   ", but there are " + std::to_string(met));
+            tally_.wrong_header(
+                "the header says " + counted(header_->words, "word") + ", but there are " + std::to_string(met),
+                header_->line);
         else if (header_->dimension != d_)
-            tally_.wrong_header(header_->line, "the header says " + counted(header_->dimension, "number") +
-                                                   " a word, not " + std::to_string(d_));
+            tally_.wrong_header(
+                "the header says " + counted(header_->dimension, "number") + " a word, not " + std::to_string(d_),
+                header_->line);
     }
 
     const WordVectorsOptions& options_;
     VectorSink& sink_;
     std::string name_;
     VectorTally tally_;
-    std::optional<std::size_t> most_lines_;
+    std::function<std::optional<std::size_t>()> count_lines_;
     LineBlocks file_;
     std::vector<Block> blocks_;
     Block first_;  // what begin() has read and read() not yet given

@@ -101,6 +101,30 @@ std::optional<std::size_t> count_lines(const std::filesystem::path& path) {
     return lines + (last == '\n' ? 0 : 1);
 }
 
+void check(const WordVectorsOptions& options) {
+    require(options.dimension != std::size_t{0}, "WordVectors: vectors need a dimension of at least 1");
+    require(options.limit > 0, "WordVectors: a limit of 0 words leaves nothing to read");
+    require(options.format != VectorFormat::projector,
+            "WordVectors: the Embedding Projector's files are written only; read what they were made from");
+}
+
+/// Reads a file in the format that the options say or that its first bytes show.
+WordVectorsReport read_vectors(detail::VectorFile file, const WordVectorsOptions& options, detail::VectorSink& sink) {
+    check(options);
+    const std::size_t sample = std::min(detail::kFormatSample, file.source->size().value_or(detail::kFormatSample));
+    const VectorFormat format =
+        options.format ? *options.format : detail::detect_format(detail::peek(file.source, sample), file.name);
+    switch (format) {
+        case VectorFormat::word2vec_binary:
+            return detail::read_binary_vectors(std::move(file), options, sink);
+        case VectorFormat::npy:
+        case VectorFormat::safetensors:
+            return detail::read_array_vectors(std::move(file), format, options, sink);
+        default:
+            return detail::read_text_vectors(std::move(file), options, sink);
+    }
+}
+
 }  // namespace
 
 WordVectors::WordVectors(const std::vector<std::string>& words, Array vectors) : vectors_(std::move(vectors)) {
@@ -116,11 +140,9 @@ WordVectors::WordVectors(detail::TokenTable words, Array vectors, WordVectorsRep
     : words_(std::move(words)), vectors_(std::move(vectors)), report_(std::move(report)) {}
 
 WordVectors WordVectors::read(detail::VectorFile file, const WordVectorsOptions& options) {
-    require(options.dimension != std::size_t{0}, "WordVectors: vectors need a dimension of at least 1");
-    require(options.limit > 0, "WordVectors: a limit of 0 words leaves nothing to read");
     const Clock::time_point start = Clock::now();
     Collector collector(options);
-    WordVectorsReport report = detail::read_text_vectors(std::move(file), options, collector);
+    WordVectorsReport report = read_vectors(std::move(file), options, collector);
     Array vectors = collector.take_vectors();
     report.seconds = seconds_since(start);
     return {collector.take_words(), std::move(vectors), std::move(report)};
@@ -131,11 +153,7 @@ WordVectors WordVectors::parse(std::string_view text, std::string_view source_na
 }
 
 WordVectors WordVectors::load(const std::filesystem::path& path, const WordVectorsOptions& options) {
-    const Clock::time_point start = Clock::now();
-    const std::optional<std::size_t> lines = options.wanted ? std::nullopt : count_lines(path);
-    WordVectors result = read({detail::open_source(path), path.string(), lines}, options);
-    result.report_.seconds = seconds_since(start);
-    return result;
+    return read({detail::open_source(path), path.string(), [&] { return count_lines(path); }}, options);
 }
 
 void WordVectors::check_row(std::size_t row) const {
