@@ -1,4 +1,4 @@
-// Pre-trained word vectors from text: GloVe's files and their close kin, word2vec's and fastText's.
+// Pre-trained word vectors in files: GloVe's and their close kin, word2vec's and fastText's; read and written.
 #pragma once
 
 #include <cstddef>
@@ -48,6 +48,16 @@ struct WordVectorsOptions {
     std::function<bool(const WordVectorsProgress&)> on_progress = {};
 };
 
+struct WordVectorsSaveOptions {
+    /// The second file, for the formats that have one: npy and safetensors (the words, one a line in the order of the
+    /// rows) and projector (metadata.tsv). Must be given for these, and not for others.
+    std::filesystem::path words = {};
+    bool skip_unwritable = false;  ///< leave out what the format cannot hold; otherwise the first such word is an error
+    /// Called after each piece of about a MiB; words are those whose vectors are written. (The array of npy and
+    /// safetensors is one piece, of which it is not told.) False ends the writing with std::runtime_error.
+    std::function<bool(const WordVectorsProgress&)> on_progress = {};
+};
+
 /// What was met on the way through a file.
 struct WordVectorsReport {
     struct BadLine {
@@ -92,6 +102,31 @@ public:
     /// The same for a file's text. source_name begins the messages.
     static WordVectors parse(std::string_view text, std::string_view source_name,
                              const WordVectorsOptions& options = {});
+
+    /// Writes the vectors as a file of this format and gives the number of words left out, 0 unless skip_unwritable
+    /// says to leave out what cannot be held. The old files are replaced as a whole or, if anything fails, not at all
+    /// (of two files that fail between their last steps, two renames, the first may be a new one). What load() reads
+    /// of them are these words and numbers, bit for bit:
+    ///
+    /// - text, word2vec_text: the shortest numbers that read back as they were. A word must not be empty, hold a line
+    ///   end, or begin or end with a space or a tab. Refused as a whole are words in whose lines load() would not find
+    ///   their dimension ("new york" and the like, if they are most).
+    /// - text has no header: the first word must not begin with a byte order mark nor look like a header with its only
+    ///   number ("7 1").
+    /// - word2vec_binary: as word2vec.c writes it, a \n behind each vector. A word must not be empty, nor hold a space
+    ///   or a line end. In double the numbers are rounded to float.
+    /// - npy: the array as save_npy writes it; safetensors: the tensor "embedding.weight". The words must not be empty,
+    ///   hold a line end or end with a carriage return; the first must not begin with a byte order mark or be the first
+    ///   line of Vocabulary::save.
+    /// - projector: at least 2 numbers a word. Its words are made to be seen: a tab, a line end, a carriage return and
+    ///   a backslash become \t, \n, \r and \\, bytes that are not UTF-8 \xE9, and words of which nothing would be
+    ///   seen <empty> or <U+00A0>.
+    ///
+    /// All but npy and safetensors take only finite numbers, and no table without words or numbers. Before anything is
+    /// written, throws std::invalid_argument "WordVectors::save: word 17, ..." (the row) that says which word cannot be
+    /// held and what can hold it. Throws std::runtime_error if a file cannot be written.
+    std::size_t save(const std::filesystem::path& path, VectorFormat format,
+                     const WordVectorsSaveOptions& options = {}) const;
 
     /// N.
     std::size_t size() const { return words_.size(); }
