@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -16,34 +15,30 @@
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
+#include <embergrad/io/array_source.hpp>
+#include <embergrad/io/stored_real.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
-
 using Json = nlohmann::json;
+using detail::shown;
+using detail::StoredReal;
 
 constexpr std::string_view kMetadata = "__metadata__";
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kMaxHeader = 100'000'000;  // as the reference reader
 constexpr std::size_t kMaxRank = 64;             // as PyTorch; bounds the memory of a header full of extents
 constexpr std::size_t kMaxDepth = 128;           // inside fields we skip
-constexpr std::size_t kShownBytes = 100;
+constexpr std::size_t kShownBytes = 100;         // of a value that should be another
 
-enum class Dtype { f64, f32, f16, bf16 };
-struct DtypeFacts {
-    std::string_view name;
-    std::int64_t bytes;
-};
-constexpr std::array<DtypeFacts, 4> kDtypes = {{{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}}};  // as in Dtype
-constexpr const DtypeFacts& facts(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
-constexpr Dtype kRealDtype = sizeof(Real) == 8 ? Dtype::f64 : Dtype::f32;
+constexpr std::array<std::string_view, 4> kDtypes = {"F64", "F32", "F16", "BF16"};  // as in StoredReal
+std::string_view name_of(StoredReal dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
 
 /// What the header says of one tensor. Its offsets count from the end of the header.
 struct Entry {
     std::string name;
-    Dtype dtype = {};
+    StoredReal dtype = {};
     Shape shape = {};
     std::array<std::uint64_t, 2> offsets = {};  // first byte, and one past the last
 };
@@ -52,16 +47,6 @@ struct Header {
     std::vector<Entry> entries;
     std::map<std::string, std::string> metadata;
 };
-
-/// Text from a file, fit for a message: in quotes, on one line, not longer than a line.
-std::string shown(std::string_view text) {
-    std::size_t size = std::min(text.size(), kShownBytes);
-    while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;  // not inside a UTF-8 sequence
-    std::string line(text.substr(0, size));
-    std::replace_if(
-        line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
-    return '"' + line + (size < text.size() ? "...\"" : "\"");
-}
 
 /// Where a file's errors come from, and how they look: "path: safetensors: what, where".
 class Source {
@@ -196,11 +181,10 @@ private:
     }
 
     bool set_dtype(const std::string& name) {
-        const auto known =
-            std::find_if(kDtypes.begin(), kDtypes.end(), [&](const DtypeFacts& dtype) { return dtype.name == name; });
+        const auto known = std::find(kDtypes.begin(), kDtypes.end(), name);
         if (known == kDtypes.end())
             source_.bad(tensor(), ": cannot read dtype ", shown(name), ", only F64, F32, F16 and BF16");
-        header_.entries.back().dtype = static_cast<Dtype>(known - kDtypes.begin());
+        header_.entries.back().dtype = static_cast<StoredReal>(known - kDtypes.begin());
         return go(Place::tensor);
     }
 
@@ -307,18 +291,10 @@ Header parse_header(std::string_view text, const Source& source) {
     return reader.take();
 }
 
-/// Bytes of the tensor's data in the file. Extents of 0 count as 1 until the end: xtensor multiplies them all the same
-/// when it works out strides.
 std::uint64_t data_bytes(const Entry& entry, const Source& source) {
-    std::int64_t bytes = facts(entry.dtype).bytes;
-    bool overflow = false;
-    bool empty = false;
-    for (std::size_t extent : entry.shape) {
-        overflow |= __builtin_mul_overflow(bytes, std::max<std::size_t>(extent, 1), &bytes);
-        empty |= extent == 0;
-    }
-    if (overflow) source.bad("tensor ", shown(entry.name), ": shape ", entry.shape, " overflows 64 bits");
-    return empty ? 0 : static_cast<std::uint64_t>(bytes);
+    const std::optional<std::uint64_t> bytes = detail::stored_size(entry.dtype, entry.shape);
+    if (!bytes) source.bad("tensor ", shown(entry.name), ": shape ", entry.shape, " overflows 64 bits");
+    return *bytes;
 }
 
 /// Sorts the entries by offsets and checks that they cover the data: no hole, no overlap, nothing left over.
@@ -333,60 +309,16 @@ void check_layout(std::vector<Entry>& entries, std::size_t data_size, const Sour
         if (end < begin) source.bad(tensor, " ends at byte ", end, " of the data, before it begins at ", begin);
         const std::uint64_t bytes = data_bytes(entry, source);
         if (end - begin != bytes)
-            source.bad(tensor, ": ", facts(entry.dtype).name, " of shape ", entry.shape, " takes ", bytes,
+            source.bad(tensor, ": ", name_of(entry.dtype), " of shape ", entry.shape, " takes ", bytes,
                        " bytes, data_offsets give it ", end - begin);
         covered = end;
     }
     if (covered != data_size) source.bad("the tensors take ", covered, " bytes of data, the file has ", data_size);
 }
 
-float widen_bf16(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-float widen_f16(std::uint16_t bits) {
-    const std::uint32_t sign = (bits & 0x8000u) << 16;
-    const std::uint32_t exponent = (bits >> 10) & 0x1Fu;
-    const std::uint32_t mantissa = bits & 0x3FFu;
-    if (exponent == 0) {  // zero or denormal: mantissa times 2^-24
-        const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-        return sign == 0 ? magnitude : -magnitude;
-    }
-    const std::uint32_t wide = exponent == 0x1F ? 0xFF : exponent + (127 - 15);  // infinity and NaN stay so
-    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
-}
-
-/// Array elements from stored ones, which lie at any alignment.
-template <class Stored, class Widen>
-void convert(const std::byte* from, Array& array, Widen widen) {
-    Real* to = array.data();
-    for (std::size_t i = 0, n = array.size(); i < n; ++i) {
-        Stored stored;
-        std::memcpy(&stored, from + i * sizeof(Stored), sizeof(Stored));
-        to[i] = static_cast<Real>(widen(stored));
-    }
-}
-
 Array read_array(const Entry& entry, std::span<const std::byte> data) {
     Array array(entry.shape);
-    if (array.size() == 0) return array;
-    const std::byte* from = data.data() + entry.offsets[0];
-    if (entry.dtype == kRealDtype) {
-        std::memcpy(array.data(), from, array.size() * sizeof(Real));  // every NaN as it is
-        return array;
-    }
-    switch (entry.dtype) {
-        case Dtype::f64:
-            convert<double>(from, array, std::identity());
-            break;
-        case Dtype::f32:
-            convert<float>(from, array, std::identity());
-            break;
-        case Dtype::f16:
-            convert<std::uint16_t>(from, array, widen_f16);
-            break;
-        case Dtype::bf16:
-            convert<std::uint16_t>(from, array, widen_bf16);
-            break;
-    }
+    detail::to_reals(entry.dtype, data.data() + entry.offsets[0], {array.data(), array.size()});
     return array;
 }
 
@@ -434,9 +366,9 @@ std::string metadata_json(std::map<std::string, std::string> metadata) {
 std::string entry_json(const NamedArray& tensor, std::size_t begin) {
     std::string shape;
     for (std::size_t extent : tensor.second.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    return json_string(tensor.first, "a tensor's name") + ":{\"dtype\":\"" + std::string(facts(kRealDtype).name) +
-           "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-           std::to_string(begin + tensor.second.size() * sizeof(Real)) + "]}";
+    return json_string(tensor.first, "a tensor's name") + ":{\"dtype\":\"" +
+           std::string(name_of(detail::kRealAsStored)) + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
+           std::to_string(begin) + ',' + std::to_string(begin + tensor.second.size() * sizeof(Real)) + "]}";
 }
 
 /// The length and the JSON, padded so that the data begins at a multiple of 8 bytes.
