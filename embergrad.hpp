@@ -30,5 +30,6 @@
 #include <embergrad/text/labelled_text.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
+#include <embergrad/text/vector_format.hpp>
 #include <embergrad/text/vocabulary.hpp>
 #include <embergrad/text/word_vectors.hpp>

@@ -11,7 +11,7 @@ MAY_INCLUDE = {
     "engine": ["engine/"],
     "layers": ["layers/", "engine/"],
     "optim": ["optim/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "memory", "parameter", "simd")],
-    "text": ["text/", "io/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "memory", "parallel", "rng")],
+    "text": ["text/", "io/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "memory", "ordered_stages", "parallel", "rng")],
     "io": ["io/", "engine/"],
     "models": ["models/", "layers/", "text/", "optim/", "io/", "engine/"],
 }

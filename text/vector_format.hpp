@@ -1,6 +1,7 @@
 // The files that hold word vectors, and how to tell them apart.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -25,9 +26,12 @@ std::optional<VectorFormat> vector_format(std::string_view name);
 
 namespace detail {
 
-/// What a file is, from its first bytes (after decompression). Bytes that are nothing else are text. Throws
-/// std::runtime_error, beginning with source_name, that says what to do for files known to be something else: zip
-/// archives, pickles, fastText's models, other compressions.
+/// How many of a file's bytes it takes to tell what it is.
+inline constexpr std::size_t kFormatSample = std::size_t{64} << 10;
+
+/// What a file is, from its first kFormatSample bytes (after decompression) or all it has. Bytes that are nothing else
+/// are text, be there a header or not. Throws std::runtime_error, beginning with source_name, that says what to do for
+/// files known to be something else: archives, pickles, fastText's models, other compressions.
 VectorFormat detect_format(std::string_view begin, std::string_view source_name);
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,14 +17,26 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 class VectorSink {
 public:
     virtual ~VectorSink() = default;
+
     /// Once, before the first vector. `lines`: at most as many are to come, if that is known.
-    virtual void start(std::size_t d, std::optional<std::size_t> lines) = 0;
+    void start(std::size_t d, std::optional<std::size_t> lines) {
+        d_ = d;
+        make_room(lines);
+    }
+    /// D.
+    std::size_t dimension() const { return d_; }
     /// Whether there are words it does not want.
     virtual bool selects() const = 0;
     /// Whether this word's vector is to be read at all. Asked from several threads.
     virtual bool wants(std::string_view word) const = 0;
-    /// A word that is wanted and its d numbers; false if it was there before.
-    virtual bool add(std::string_view word, const Real* vector) = 0;
+    /// Words that are wanted and their vectors, (words.size(), D). Gives how many of them were not there before.
+    virtual std::size_t add(std::span<const std::string_view> words, const Real* vectors) = 0;
+
+protected:
+    virtual void make_room(std::optional<std::size_t> lines) = 0;
+
+private:
+    std::size_t d_ = 0;
 };
 
 /// What a reader needs to know of a file.
