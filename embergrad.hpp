@@ -6,6 +6,7 @@
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/io/npy.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
