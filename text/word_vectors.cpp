@@ -1,4 +1,4 @@
-// The class; the readers are in vector_text_reader.cpp.
+// The class; readers and writers of the formats are in vector_*.cpp.
 #include <embergrad/text/word_vectors.hpp>
 
 #include <algorithm>
@@ -85,11 +85,10 @@ std::size_t count(std::string_view text, char byte) {
     return found;
 }
 
-/// How many lines a file has at most, from a look at all of it; nothing for what cannot be read twice. That is a tenth
-/// of the time of reading the vectors, and saves making room for them again and again.
-std::optional<std::size_t> count_lines(const std::filesystem::path& path) {
+/// How many lines a file has, from a look at all of it. That is a tenth of the time of reading the vectors, and saves
+/// making room for them again and again.
+std::size_t count_lines(const std::filesystem::path& path) {
     const std::unique_ptr<detail::ByteSource> source = detail::open_source(path);
-    if (!source->size()) return std::nullopt;
     std::vector<char> buffer(std::size_t{256} << 10);  // stays in the cache
     std::size_t lines = 0;
     char last = '\n';
@@ -153,7 +152,9 @@ WordVectors WordVectors::parse(std::string_view text, std::string_view source_na
 }
 
 WordVectors WordVectors::load(const std::filesystem::path& path, const WordVectorsOptions& options) {
-    return read({detail::open_source(path), path.string(), [&] { return count_lines(path); }}, options);
+    detail::VectorFile file{detail::open_source(path), path.string()};
+    if (file.source->size()) file.count_lines = [&] { return count_lines(path); };  // a pipe is not opened twice
+    return read(std::move(file), options);
 }
 
 void WordVectors::check_row(std::size_t row) const {

@@ -77,7 +77,7 @@ struct WordVectorsReport {
 /// Words and their vectors: row i of vectors(), (N, D), belongs to word(i). A value; what is const may run in several
 /// threads.
 ///
-/// In a file each line is a word and D numbers behind it. The last D fields are the numbers; all that stands before
+/// In a text each line is a word and D numbers behind it. The last D fields are the numbers; all that stands before
 /// them is the word, spaces in it included (glove.840B has ". . ." and "at name@domain.com"; with D = 3, "2 5 1 2 3" is
 /// the word "2 5"). Fields are separated by ASCII spaces and tabs and by nothing else: a word may hold no-break spaces,
 /// U+0085 and bytes that are not UTF-8. White space at the end of a line is ignored (fastText writes a space there,
@@ -87,19 +87,23 @@ struct WordVectorsReport {
 /// A first line of exactly two whole numbers, "N D", is a header, unless D = 1 is given. D is what the options say,
 /// else what the header says, else the number of fields behind the first that most of the first 1000 lines have.
 ///
-/// Bad are: a line with too few fields or no word; a field that is no number in decimal notation, nan or inf
-/// (spelled out, or too large for a Real; too small is 0); and a header that says another N or D than was met.
+/// Bad are: a line with too few fields or no word, and a field that is no number in decimal notation, nan or inf
+/// (spelled out, or too large for a Real; too small is 0). A header that says another N or D than was met is an error
+/// too, or said in the report where bad lines are skipped. The same holds for the words of the other formats.
 class WordVectors {
 public:
     /// Throws std::invalid_argument unless vectors is (words.size(), D), and for a word that is there twice.
     WordVectors(const std::vector<std::string>& words, Array vectors);
 
-    /// Reads a file, plain or compressed with gzip, by all threads and without holding it; the result does not depend
-    /// on how many threads there are. Throws std::runtime_error "path:line: what" for a bad line that is not to be
-    /// skipped, and with path and reason for a file that cannot be read, that holds no vectors, or whose lines have
-    /// another number of numbers than the options or the header say. Throws std::invalid_argument for a dimension of 0.
+    /// Reads a file of any VectorFormat but projector, plain or compressed with gzip, without holding it; text by all
+    /// threads, with a result that does not depend on how many there are. (Room for a text's vectors is made once, for
+    /// as many as there are lines; if many are left out, the table is copied at the end. Files that cannot be read
+    /// twice, gzip and pipes, make it grow.)
+    /// Throws std::runtime_error "path:line: what" for a bad line that is not to be skipped, and with path and reason
+    /// for a file that cannot be read, that holds no vectors, or whose lines have another number of numbers than the
+    /// options or the header say. Throws std::invalid_argument for a dimension or a limit of 0.
     static WordVectors load(const std::filesystem::path& path, const WordVectorsOptions& options = {});
-    /// The same for a file's text. source_name begins the messages.
+    /// The same for a file's bytes. source_name begins the messages.
     static WordVectors parse(std::string_view text, std::string_view source_name,
                              const WordVectorsOptions& options = {});
 
