@@ -422,7 +422,7 @@ TEST_CASE("binary vectors: records cross the ends of blocks at every alignment")
     const std::uint64_t seed = 5;
     INFO("seed ", seed);
     Rng rng(seed);
-    for (const std::size_t d : {1, 7, 100}) {
+    for (const std::size_t d : std::vector<std::size_t>{1, 7, 100}) {
         const Large file = large_file(d, 3'500'000, d != 7, rng);
         check_large(read(file.bytes), file);
         CHECK(read(file.bytes).most.value() == file.records);

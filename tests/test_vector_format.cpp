@@ -178,9 +178,9 @@ TEST_CASE("vector format: word2vec's binary files, small and large, with and wit
     const std::uint64_t seed = 11;
     INFO("seed ", seed);
     Rng rng(seed);
-    for (const std::size_t d : {1, 2, 3, 50, 300, 5000}) {
+    for (const std::size_t d : std::vector<std::size_t>{1, 2, 3, 50, 300, 5000}) {
         for (const char* behind : {"", "\n"}) {
-            for (const std::size_t words : {1, 2, 10, 3000}) {
+            for (const std::size_t words : std::vector<std::size_t>{1, 2, 10, 3000}) {
                 std::string bytes = random_records(words, d, behind, rng);
                 if (!has_control_byte(bytes)) bytes += "x " + std::string(4 * d, '\0');
                 bytes = std::to_string(words) + " " + std::to_string(d) + "\n" + bytes;
