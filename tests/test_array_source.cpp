@@ -53,9 +53,10 @@ TEST_CASE("array source: room is made as the bytes come") {
 
 TEST_CASE("array source: an end that comes too early or too late is an error") {
     const std::string bytes = bytes_of({1, 2});
+    const std::string five = bytes.substr(0, 5);
     Real numbers[3];
     for (const StoredReal type : {StoredReal::f32, StoredReal::f64, StoredReal::f16}) {
-        ArraySource source = source_of(bytes.substr(0, 5));
+        ArraySource source = source_of(five);
         CHECK_THROWS_WITH_AS(source.read_reals(type, numbers), "file: kind: the file ends too early, after 5 bytes",
                              std::runtime_error);
     }

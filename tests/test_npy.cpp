@@ -137,9 +137,9 @@ TEST_CASE("npy: f8, f4 and f2 become Real") {
 }
 
 TEST_CASE("npy: more numbers than fit a buffer are converted too") {
-    std::vector<std::uint16_t> halves(100'003);
+    std::vector<std::uint16_t> halves(3 * 32'768 + 1);
     for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(0x3C00 + i % 1024);
-    const Array array = parse(file_of(header_of("<f2", "(100003,)"), bytes_of(halves)));
+    const Array array = parse(file_of(header_of("<f2", "(98305,)"), bytes_of(halves)));
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < halves.size(); ++i) wrong += array.data()[i] != 1 + static_cast<Real>(i % 1024) / 1024;
     CHECK(wrong == 0);

@@ -53,7 +53,10 @@ struct VectorFile {
 WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
 /// word2vec's binary file. A vector that is not finite is a bad line, whose number is the word's.
 WordVectorsReport read_binary_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
-/// NumPy's array or a tensor of a safetensors file, and options.words. Row by row, without holding the file.
+/// NumPy's array or a tensor of a safetensors file, (N, D), and options.words. Row by row, without holding the file; so
+/// an array in Fortran's order is refused. A row that is not finite is a bad line; the first row's number is 1.
+/// Refused, too, are other numbers of words than rows, and rows that words share through a tensor "mapping"
+/// (model2vec).
 WordVectorsReport read_array_vectors(VectorFile file, VectorFormat format, const WordVectorsOptions& options,
                                      VectorSink& sink);
 
