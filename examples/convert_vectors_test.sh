@@ -154,14 +154,16 @@ code=$?
 check 'standard output that is full is an error' refused 1 'convert_vectors: standard output cannot be written'
 
 # Ctrl-C, in the middle of a file that goes on and on.
-lines() { awk -v from="$1" 'BEGIN { for (i = 0; i < 200000; ++i) print "word" from + i, i, -i, 0.5 }'; }
+# (awk itself is what is killed: it holds the pipe for reading too, so that writing alone would never end it.)
+# shellcheck disable=SC2016  # awk's variables
+lines='BEGIN { for (i = 0; i < 200000; ++i) print "word" from + i, i, -i, 0.5 }'
 mkfifo pipe
 exec 3<>pipe
 "$program" pipe out.vec >out 2>err 3>&- &
 process=$!
-lines 0 >&3
+awk -v from=0 "$lines" >&3
 kill -INT $process
-lines 1000000 >&3 &
+awk -v from=1000000 "$lines" >&3 &
 writer=$!
 exec 3>&-
 wait $process

@@ -16,28 +16,33 @@ class Checker : public detail::VectorSink {
 public:
     Checker(const WordVectorsOptions& options, std::size_t file_size) : options_(options), file_size_(file_size) {}
 
-    void start(std::size_t d, std::optional<std::size_t> lines) override {
-        const std::size_t most = lines.value_or(0);
-        if (d_ != 0 || d == 0 || most > options_.limit || most * (1 + sizeof(float) * d) > file_size_) __builtin_trap();
-        d_ = d;
-    }
     bool selects() const override { return static_cast<bool>(options_.wanted); }
     bool wants(std::string_view word) const override { return options_.wanted(word); }
-    bool add(std::string_view word, const Real* vector) override {
-        if (d_ == 0 || word.empty() || words == options_.limit) __builtin_trap();
-        for (std::size_t i = 0; i < d_; ++i)
-            if (!std::isfinite(vector[i])) __builtin_trap();
-        if (word.front() == '2') return false;  // as if it was there before
-        ++words;
-        return true;
+    std::size_t add(std::span<const std::string_view> some, const Real* vectors) override {
+        if (!started_) __builtin_trap();
+        const std::size_t before = words;
+        for (std::size_t i = 0; i < some.size() * dimension(); ++i)
+            if (!std::isfinite(vectors[i])) __builtin_trap();
+        for (const std::string_view word : some) {
+            if (word.empty() || words == options_.limit) __builtin_trap();
+            if (word.front() != '2') ++words;  // those with a 2 as if they were there before
+        }
+        return words - before;
     }
 
     std::size_t words = 0;
 
 private:
+    void make_room(std::optional<std::size_t> lines) override {
+        const std::size_t most = lines.value_or(0);
+        const bool fits = most * (1 + sizeof(float) * dimension()) <= file_size_;
+        if (started_ || dimension() == 0 || most > options_.limit || !fits) __builtin_trap();
+        started_ = true;
+    }
+
     const WordVectorsOptions& options_;
     std::size_t file_size_;
-    std::size_t d_ = 0;
+    bool started_ = false;
 };
 
 }  // namespace
