@@ -6,6 +6,7 @@
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/io/npy.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
@@ -29,5 +30,6 @@
 #include <embergrad/text/labelled_text.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
+#include <embergrad/text/vector_format.hpp>
 #include <embergrad/text/vocabulary.hpp>
 #include <embergrad/text/word_vectors.hpp>

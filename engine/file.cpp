@@ -194,18 +194,17 @@ std::optional<std::size_t> FileReader::size() const {
     return static_cast<std::size_t>(file_->status.st_size);
 }
 
-std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-    FileReader reader(path);
+std::string FileReader::read_rest(std::size_t max_bytes) {
     const auto check = [&](std::size_t size) {
-        if (size > max_bytes) fail_to("read", path, "longer than " + std::to_string(max_bytes) + " bytes");
+        if (size > max_bytes) fail_to("read", file_->path, "longer than " + std::to_string(max_bytes) + " bytes");
     };
-    const std::size_t expected = reader.size().value_or(0);  // only a hint: it may grow
+    const std::size_t expected = this->size().value_or(0);  // only a hint: it may grow
     check(expected);
     std::string bytes(expected > 0 ? expected + 1 : kFirstRead, '\0');  // one more: the end is met without growing
     std::size_t size = 0;
     for (;;) {
         const std::size_t room = bytes.size() - size;
-        const std::size_t got = reader.read(std::span(bytes).subspan(size));
+        const std::size_t got = read(std::span(bytes).subspan(size));
         size += got;
         check(size);
         if (got < room) break;
@@ -213,6 +212,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) 
     }
     bytes.resize(size);
     return bytes;
+}
+
+std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
+    return FileReader(path).read_rest(max_bytes);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -51,6 +51,8 @@ public:
 
     /// Fills the buffer as far as the file goes and gives how much that was: less than there is room only at the end.
     std::size_t read(std::span<char> buffer);
+    /// All that is left. Throws std::runtime_error if the file is longer than max_bytes.
+    std::string read_rest(std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
     /// How long the file says it is; nothing for a pipe.
     std::optional<std::size_t> size() const;
 

@@ -1,8 +1,9 @@
 // Lesson 3: word vectors that somebody else has trained.
 //
-// GloVe, word2vec and fastText learned vectors from billions of words and published them as text: a line a word. In
-// such a table words of like meaning lie in like directions. A model that starts from it knows something of words that
-// its own few texts hardly show. This lesson reads such a file, looks around in it and fills tables from it.
+// GloVe, word2vec and fastText learned vectors from billions of words and published them, mostly as text: a line a word
+// (word2vec's binary files, gzip and more are read too; the format is found from the file). In such a table words of
+// like meaning lie in like directions. A model that starts from it knows something of words that its own few texts
+// hardly show. This lesson reads such a file, looks around in it and fills tables from it.
 //     03_pretrained_vectors [FILE [WORD...]]     says instead what is in a file of your own, and the words' neighbours
 #include <algorithm>
 #include <cmath>
@@ -156,11 +157,12 @@ void whole_file(const WordVectors& vectors) {
 void look_into(const std::string& path, std::span<char* const> words) {
     const WordVectors vectors = WordVectors::load(path, {.skip_bad_lines = true});
     const WordVectorsReport& report = vectors.report();
-    std::cout << thousands(report.lines) << " lines: " << thousands(vectors.size()) << " words of "
+    std::cout << to_string(report.format) << ", " << thousands(report.lines) << " lines: " << thousands(vectors.size()) << " words of "
               << vectors.dimension() << " numbers, " << thousands(report.duplicates) << " duplicates, "
               << thousands(report.bad_lines) << " bad lines, read in " << fixed(report.seconds, 1) << " s\n";
     for (const auto& [number, reason] : report.first_bad_lines)
         std::cout << "  line " << number << ": " << reason << '\n';
+    if (!report.wrong_header.empty()) std::cout << "  " << report.wrong_header << '\n';
     for (const char* word : words) print_neighbours(vectors, word);
     for (std::size_t i = 0; words.empty() && i < std::min<std::size_t>(5, vectors.size()); ++i)
         print_neighbours(vectors, std::string(vectors.word(i)));

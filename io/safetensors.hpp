@@ -30,7 +30,7 @@ void save_safetensors(const std::filesystem::path& path, const StateDict& tensor
 /// large is infinity). Throws std::runtime_error "path: safetensors: what, where" for anything else, and for every
 /// header that is not exactly right, before it makes room for an array. Stricter than the reference reader in three
 /// ways: no key twice, at most 64 axes, and no extents whose product overflows, even beside an extent of 0.
-/// Memory: the file, the arrays, and for a hostile header (of at most 100 MB) about 15 times its size.
+/// Memory: the arrays, for a pipe the file too, and for a hostile header (of at most 100 MB) about 15 times its size.
 SafeTensors load_safetensors(const std::filesystem::path& path);
 
 /// The same for a file's bytes, at any alignment. source_name begins the messages.

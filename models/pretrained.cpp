@@ -46,6 +46,8 @@ Matches match(const Vocabulary& vocabulary, const WordVectors& vectors, const Pr
     report.found = matches.found.size();
     report.duplicates = vectors.report().duplicates;
     report.bad_lines = vectors.report().bad_lines;
+    report.bytes = vectors.report().bytes;
+    report.seconds = vectors.report().seconds;
     return matches;
 }
 

@@ -117,6 +117,11 @@ TEST_CASE("file: read in pieces, whole pieces until the end") {
     CHECK(reader.read(piece) == 3);
     CHECK(piece == "rldo");  // the last byte is from before
     CHECK(reader.read(piece) == 0);
+
+    FileReader again(folder / "a");
+    again.read(piece);
+    CHECK(again.read_rest() == "o world");
+    CHECK(again.read_rest() == "");
     CHECK_THROWS_AS(FileReader(folder / "missing"), std::runtime_error);
     CHECK_THROWS_AS(FileReader(folder.path()), std::runtime_error);
 }

@@ -197,7 +197,7 @@ TEST_CASE("word vectors: a header is no word") {
     SUBCASE("only the first line can be one") { check_vectors(parse("a 1\n2 1\n"), {"a", "2"}, {1, 1}); }
 }
 
-TEST_CASE("word vectors: a header that is wrong is a bad line") {
+TEST_CASE("word vectors: a header that is wrong is an error, or reported") {
     const std::string two = "a 1 2\nb 3 4\n";
     check_error("3 2\n" + two, ":1: the header says 3 words, but there are 2");
     check_error("1 2\n" + two, ":1: the header says 1 word, but there are 2");
@@ -211,10 +211,9 @@ TEST_CASE("word vectors: a header that is wrong is a bad line") {
 
     const WordVectors vectors = parse("3 2\n" + two, kSkip);
     check_vectors(vectors, {"a", "b"}, {1, 2, 3, 4});
-    CHECK(vectors.report().bad_lines == 1);
-    REQUIRE(vectors.report().first_bad_lines.size() == 1);
-    CHECK(vectors.report().first_bad_lines[0].number == 1);
-    CHECK(vectors.report().first_bad_lines[0].reason == "the header says 3 words, but there are 2");
+    CHECK(vectors.report().bad_lines == 0);
+    CHECK(vectors.report().wrong_header == "the header says 3 words, but there are 2");
+    CHECK(parse("2 2\n" + two).report().wrong_header.empty());
 }
 
 TEST_CASE("word vectors: a header counts lines, duplicates and bad ones too") {
@@ -223,6 +222,7 @@ TEST_CASE("word vectors: a header counts lines, duplicates and bad ones too") {
     CHECK(vectors.report().bad_lines == 1);
     CHECK(vectors.report().duplicates == 1);
     CHECK(vectors.report().lines == 6);
+    CHECK(vectors.report().wrong_header.empty());
 }
 
 TEST_CASE("word vectors: the dimension is what most of the first lines have") {
@@ -341,15 +341,16 @@ TEST_CASE("word vectors: bad lines are skipped on request, and counted") {
     CHECK(report.first_bad_lines[3].number == 8);
 }
 
-TEST_CASE("word vectors: of many bad lines the first ten are kept, a wrong header before them") {
+TEST_CASE("word vectors: of many bad lines the first ten are kept, a wrong header beside them") {
     std::string text = "7 2\n";
     for (int i = 0; i < 20; ++i) text += "bad x 1\n";
     const WordVectors vectors = parse(text + "a 1 2\n", kSkip);
     CHECK(vectors.size() == 1);
-    CHECK(vectors.report().bad_lines == 21);
+    CHECK(vectors.report().bad_lines == 20);
     REQUIRE(vectors.report().first_bad_lines.size() == 10);
-    CHECK(vectors.report().first_bad_lines[0].number == 1);
-    CHECK(vectors.report().first_bad_lines[9].number == 10);
+    CHECK(vectors.report().first_bad_lines[0].number == 2);
+    CHECK(vectors.report().first_bad_lines[9].number == 11);
+    CHECK(vectors.report().wrong_header == "the header says 7 words, but there are 21");
 }
 
 TEST_CASE("word vectors: short lines behind the last vector there is room for write nowhere") {
@@ -683,6 +684,59 @@ TEST_CASE("word vectors: only the words that are wanted") {
     const WordVectors none = parse("b 1 2\nc 1 2\n", only_a);
     CHECK(none.size() == 0);
     CHECK(none.dimension() == 2);
+}
+
+TEST_CASE("word vectors: reading ends at the limit, at any number of threads") {
+    const std::string text = many_lines(7);
+    const WordVectors all = parse(text);
+    for (const int threads : {1, 3}) {
+        const Threads scope(threads);
+        for (const std::size_t limit : {std::size_t{1}, std::size_t{999}, std::size_t{30'000}, all.size()}) {
+            INFO("limit ", limit);
+            const WordVectors some = parse(text, {.limit = limit});
+            REQUIRE(some.size() == limit);
+            CHECK(some.word(limit - 1) == all.word(limit - 1));
+            CHECK(std::memcmp(some[0].data(), all[0].data(), limit * 7 * sizeof(Real)) == 0);
+            CHECK(some.report().lines == limit + some.report().duplicates);
+        }
+    }
+    check_vectors(parse("a 1 2\na 3 4\nb 5 6\nc 7 8\n", {.limit = 2}), {"a", "b"}, {1, 2, 5, 6});
+    const WordVectors before = parse("9 2\na 1 2\nb 3 4\nworse 1\n", {.limit = 2});  // is not read, nor is N checked
+    check_vectors(before, {"a", "b"}, {1, 2, 3, 4});
+    CHECK(before.report().lines == 3);
+    check_vectors(parse("a 1 2\nbad 1\nb 3 4\n", {.skip_bad_lines = true, .limit = 2}), {"a", "b"}, {1, 2, 3, 4});
+    check_refused<std::invalid_argument>([] { parse("a 1\n", {.limit = 0}); },
+                                         "WordVectors: a limit of 0 words leaves nothing to read");
+}
+
+TEST_CASE("word vectors: progress is shown, and can stop the reading") {
+    const std::string text = many_lines(7);
+    for (const int threads : {1, 2}) {
+        const Threads scope(threads);
+        std::vector<WordVectorsProgress> calls;
+        const WordVectors vectors = parse(text, {.on_progress = [&](const WordVectorsProgress& progress) {
+                                              calls.push_back(progress);
+                                              return true;
+                                          }});
+        REQUIRE(calls.size() > 3);
+        for (std::size_t i = 1; i < calls.size(); ++i) {
+            CHECK(calls[i].words > calls[i - 1].words);
+            CHECK(calls[i].bytes > calls[i - 1].bytes);
+            CHECK(calls[i].fraction.value() >= calls[i - 1].fraction.value());
+        }
+        CHECK(calls.back().words == vectors.size());
+        CHECK(calls.back().bytes == text.size());
+        CHECK(calls.back().fraction == 1.0);
+        const WordVectorsOptions stop{.on_progress = [](const WordVectorsProgress& at) { return at.words < 20'000; }};
+        CHECK_THROWS_WITH_AS(parse(text, stop), doctest::Contains("test: stopped after "), std::runtime_error);
+    }
+}
+
+TEST_CASE("word vectors: what the caller's functions throw comes through") {
+    const std::string text = many_lines(7);
+    const Threads scope(3);
+    const auto refuse = [](std::string_view word) { return word == "w20000" ? throw std::logic_error("no") : true; };
+    CHECK_THROWS_WITH_AS(parse(text, {.wanted = refuse}), "no", std::logic_error);
 }
 
 TEST_CASE("word vectors: gzip, in one member or several") {

@@ -17,16 +17,29 @@ namespace {
 constexpr std::size_t kBlock = std::size_t{1} << 20;
 constexpr std::size_t kLongestLine = std::size_t{64} << 20;
 constexpr std::size_t kCompressedBlock = std::size_t{64} << 10;
+constexpr std::size_t kBehind = 64;  // bytes behind a block's text that parsers may look at
 constexpr std::string_view kGzipMagic = "\x1f\x8b";
+
+/// Which part of `all` so many bytes are.
+std::optional<double> part(std::size_t done, std::optional<std::size_t> all) {
+    if (!all) return std::nullopt;
+    return *all == 0 ? 1.0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(*all));
+}
 
 class FileSource : public ByteSource {
 public:
     explicit FileSource(const std::filesystem::path& path) : file_(path) {}
-    std::size_t read(std::span<char> buffer) override { return file_.read(buffer); }
+    std::size_t read(std::span<char> buffer) override {
+        const std::size_t n = file_.read(buffer);
+        done_ += n;
+        return n;
+    }
     std::optional<std::size_t> size() const override { return file_.size(); }
+    std::optional<double> fraction() const override { return part(done_, size()); }
 
 private:
     FileReader file_;
+    std::size_t done_ = 0;
 };
 
 class MemorySource : public ByteSource {
@@ -39,6 +52,7 @@ public:
         return n;
     }
     std::optional<std::size_t> size() const override { return all_; }
+    std::optional<double> fraction() const override { return part(all_ - rest_.size(), all_); }
 
 private:
     std::size_t all_;
@@ -57,6 +71,7 @@ public:
         return n + rest_->read(buffer.subspan(n));
     }
     std::optional<std::size_t> size() const override { return rest_->size(); }
+    std::optional<double> fraction() const override { return rest_->fraction(); }
 
 private:
     std::string begin_;
@@ -80,6 +95,7 @@ public:
         while (done < buffer.size() && !ended_) done += inflate_some(buffer.subspan(done));
         return done;
     }
+    std::optional<double> fraction() const override { return compressed_->fraction(); }
 
 private:
     std::size_t inflate_some(std::span<char> room) {
@@ -118,10 +134,7 @@ private:
 };
 
 std::unique_ptr<ByteSource> decompressed_if_need_be(std::unique_ptr<ByteSource> source, std::string_view name) {
-    std::string begin(kGzipMagic.size(), '\0');
-    begin.resize(source->read(begin));
-    const bool is_gzip = begin == kGzipMagic;
-    source = std::make_unique<PeekedSource>(std::move(begin), std::move(source));
+    const bool is_gzip = peek(source, kGzipMagic.size()) == kGzipMagic;
     if (is_gzip) return std::make_unique<GzipSource>(std::move(source), name);
     return source;
 }
@@ -136,26 +149,32 @@ std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view
     return decompressed_if_need_be(std::make_unique<MemorySource>(bytes), source_name);
 }
 
-bool LineBlocks::next(std::string& block) {
-    block.swap(rest_);
-    rest_.clear();
-    std::size_t line_end = block.npos;
-    while (!ended_ && line_end == block.npos) {
-        const std::size_t before = block.size();
-        require<std::runtime_error>(before < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20, " MiB");
+std::string peek(std::unique_ptr<ByteSource>& source, std::size_t n) {
+    std::string begin(n, '\0');
+    begin.resize(source->read(begin));
+    source = std::make_unique<PeekedSource>(begin, std::move(source));
+    return begin;
+}
+
+bool LineBlocks::next(LineBlock& block) {
+    std::vector<char>& bytes = block.bytes_;
+    if (bytes.size() < rest_.size()) bytes.resize(rest_.size());
+    std::copy(rest_.begin(), rest_.end(), bytes.begin());
+    std::size_t size = std::exchange(rest_, {}).size();
+    std::size_t line_end = std::string_view::npos;
+    while (!ended_ && line_end == std::string_view::npos) {
+        require<std::runtime_error>(size < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20, " MiB");
         const std::size_t room = std::min(kBlock, source_->size().value_or(kBlock) + 1);  // small texts are many
-        block.resize(before + room);
-        const std::size_t got = source_->read(std::span(block).subspan(before));
-        block.resize(before + got);
+        if (bytes.size() < size + room + kBehind) bytes.resize(size + room + kBehind);
+        const std::size_t got = source_->read(std::span(bytes).subspan(size, room));
         ended_ = got < room;
-        const std::size_t last = std::string_view(block).substr(before).rfind('\n');
-        if (last != block.npos) line_end = before + last;
+        const std::size_t last = std::string_view(bytes.data() + size, got).rfind('\n');
+        if (last != std::string_view::npos) line_end = size + last + 1;
+        size += got;
     }
-    if (!ended_) {
-        rest_.assign(block, line_end + 1);
-        block.resize(line_end + 1);
-    }
-    return !block.empty();
+    block.size_ = ended_ ? size : line_end;
+    rest_.assign(bytes.data() + block.size_, size - block.size_);
+    return block.size_ > 0;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

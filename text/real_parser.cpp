@@ -62,6 +62,34 @@ bool rounds_once(double quotient) {
     return (std::bit_cast<std::uint64_t>(quotient) & 0x1FFFFFFF) != 0x10000000;
 }
 
+/// The Real nearest to number / 10^digits, with its sign; false where that is not certain.
+bool divide(std::uint64_t number, std::size_t digits, bool negative, Real& value) {
+    const double quotient = static_cast<double>(number) / kPowers[digits];
+    const std::uint64_t sign = std::uint64_t{negative} << 63;  // no branch: every second number is negative
+    value = static_cast<Real>(std::bit_cast<double>(std::bit_cast<std::uint64_t>(quotient) | sign));
+    return rounds_once(quotient);
+}
+
+/// A digit, a point and up to 14 digits: almost every number in a file of vectors. nullptr for all others.
+inline const char* parse_fraction(const char* at, Real& value) {
+    const bool negative = *at == '-';
+    at += negative ? 1 : 0;
+    const auto whole = static_cast<std::uint64_t>(static_cast<unsigned char>(at[0] - '0'));
+    std::uint64_t bytes = load(at + 2);
+    std::size_t digits = leading_digits(bytes);
+    if (whole > 9 || at[1] != '.' || digits == 0) return nullptr;
+    std::uint64_t number = whole * kWholePowers[digits] + eight_digits(bytes << (64 - 8 * digits));
+    if (digits == 8) {
+        bytes = load(at + 10);
+        const std::size_t more = leading_digits(bytes);
+        if (digits + more >= kMostDigits) return nullptr;
+        if (more > 0) number = number * kWholePowers[more] + eight_digits(bytes << (64 - 8 * more));
+        digits += more;
+    }
+    at += 2 + digits;
+    return divide(number, digits, negative, value) && (*at | 0x20) != 'e' ? at : nullptr;
+}
+
 /// Digits, perhaps with a point among or behind them, and no exponent: most numbers. nullptr for all others.
 const char* parse_plain(const char* at, Real& value) {
     const bool negative = *at == '-';
@@ -76,11 +104,10 @@ const char* parse_plain(const char* at, Real& value) {
         at += 1 + fraction;
     }
     if (whole == 0 || whole + fraction > kMostDigits || (*at | 0x20) == 'e') return nullptr;
-    const double quotient = static_cast<double>(number) / kPowers[fraction];
-    if (!rounds_once(quotient)) return nullptr;
-    value = static_cast<Real>(negative ? -quotient : quotient);
-    return at;
+    return divide(number, fraction, negative, value) ? at : nullptr;
 }
+
+constexpr bool is_separator(char byte) { return byte == ' ' || byte == '\t'; }
 
 /// Whether a number in decimal notation that does not fit a Real is too small for it, not too large: by the place of
 /// its first digit that is not 0.
@@ -108,12 +135,29 @@ const char* without_plus(const char* at, const char* end) {
 const char* parse_real(const char* at, const char* end, Real& value) {
     if constexpr (std::endian::native == std::endian::little) {
         if (end - at >= kReadAhead) [[likely]] {
-            const char* const stop = parse_plain(at, value);
+            const char* stop = parse_fraction(at, value);
+            if (stop == nullptr) stop = parse_plain(at, value);
             if (stop != nullptr) [[likely]]
                 return stop;
         }
     }
     return parse_real_slowly(at, end, value);
+}
+
+bool parse_reals(std::string_view text, const char* readable_end, std::size_t n, Real* to) {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (std::size_t i = 0; i < n; ++i) {
+        const char* const before = at;
+        while (at < end && is_separator(*at)) ++at;
+        if (at == before || at >= end) return false;
+        const bool in_reach = std::endian::native == std::endian::little && readable_end - at >= kReadAhead;
+        const char* stop = in_reach ? parse_fraction(at, to[i]) : nullptr;
+        if (stop == nullptr) stop = parse_real(at, readable_end, to[i]);
+        if (stop == nullptr) return false;
+        at = stop;
+    }
+    return at == end;
 }
 
 const char* parse_real_slowly(const char* at, const char* end, Real& value) {

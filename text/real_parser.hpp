@@ -17,6 +17,10 @@ const char* parse_real(const char* at, const char* end, Real& value);
 /// The same by std::from_chars alone: the twin that parse_real is tested against, and what it falls back on.
 const char* parse_real_slowly(const char* at, const char* end, Real& value);
 
+/// Reads n numbers, each behind spaces or tabs, that take up the whole text: the loop over parse_real, its fast path
+/// inside. What stands behind the text up to `readable_end` may be looked at.
+bool parse_reals(std::string_view text, const char* readable_end, std::size_t n, Real* to);
+
 /// Whether all of the text reads as a number, be it finite or not.
 bool is_number(std::string_view text);
 

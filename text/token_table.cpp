@@ -157,8 +157,17 @@ std::size_t TokenTable::longest_probe() const {
     return longest;
 }
 
-void TokenTable::grow() {
-    slots_.assign(std::max<std::size_t>(128, 2 * slots_.size()), Slot());
+void TokenTable::reserve(std::size_t tokens) {
+    tokens_.reserve(tokens);
+    entries_.reserve(tokens);
+    const std::size_t slots = std::bit_ceil(tokens + tokens / 2 + kBlock);
+    if (slots > slots_.size()) set_slots(slots);
+}
+
+void TokenTable::grow() { set_slots(std::max<std::size_t>(128, 2 * slots_.size())); }
+
+void TokenTable::set_slots(std::size_t count) {
+    slots_.assign(count, Slot());
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t number = 0; number < size(); ++number) {
         const Key key = key_of(tokens_[number]);

@@ -27,6 +27,9 @@ public:
     const std::string& token(std::size_t number) const { return tokens_[number]; }
     std::int64_t count(std::size_t number) const { return entries_[number].count; }
 
+    /// Makes room for so many tokens in all.
+    void reserve(std::size_t tokens);
+
     /// The token's number, or -1.
     std::int64_t find(std::string_view token) const;
     /// numbers[i] = find(tokens[i])
@@ -68,6 +71,7 @@ private:
     Entry& find_or_add(const Key& key, std::string_view token);
     bool has_room_for(std::size_t more) const { return 3 * (size() + more) <= 2 * slots_.size(); }
     void grow();
+    void set_slots(std::size_t count);
 
     std::uint64_t secret_ = process_secret();
     std::vector<std::string> tokens_;

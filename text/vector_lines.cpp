@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <map>
 #include <vector>
 
@@ -16,6 +17,24 @@ namespace {
 constexpr std::size_t kSampleLines = 1000;
 
 constexpr bool is_separator(char byte) { return byte == ' ' || byte == '\t'; }
+
+/// Sixteen bytes at a time, in whatever vectors the machine has.
+std::size_t count_separators(std::string_view text) {
+    using Bytes = unsigned char __attribute__((vector_size(16)));
+    std::size_t count = 0;
+    while (text.size() >= sizeof(Bytes)) {
+        Bytes found{};
+        const std::size_t some = std::min<std::size_t>(text.size() / sizeof(Bytes), 255);  // what a byte counts to
+        for (std::size_t i = 0; i < some; ++i) {
+            Bytes bytes;
+            std::memcpy(&bytes, text.data() + i * sizeof(Bytes), sizeof(Bytes));
+            found -= static_cast<Bytes>((bytes == ' ') | (bytes == '\t'));  // all bits, that is -1, where it is so
+        }
+        for (std::size_t lane = 0; lane < sizeof(Bytes); ++lane) count += found[lane];
+        text.remove_prefix(some * sizeof(Bytes));
+    }
+    return count + static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_separator));
+}
 
 std::string_view without_space_behind(std::string_view text) {
     while (!text.empty() && (is_separator(text.back()) || text.back() == '\r')) text.remove_suffix(1);
@@ -115,9 +134,8 @@ std::optional<std::string_view> VectorLines::next() {
 
 std::optional<VectorLine> split_vector_line(std::string_view line, std::size_t d) {
     if (line.size() < 2 * d + 1) return std::nullopt;
-    const auto separators = static_cast<std::size_t>(std::count_if(line.begin(), line.end(), is_separator));
     std::string_view word = first_field(line);  // mostly
-    if (word.empty() || separators != d) {
+    if (word.empty() || count_separators(line) != d) {
         word = line;
         for (std::size_t left = d; left > 0 && !word.empty(); --left) word = without_last_field(word);
     }
@@ -125,19 +143,6 @@ std::optional<VectorLine> split_vector_line(std::string_view line, std::size_t d
     word = without_space_before(word);
     if (word.empty()) return std::nullopt;
     return VectorLine{word, numbers};
-}
-
-bool parse_vector(std::string_view numbers, const char* readable_end, std::size_t d, Real* to) {
-    const char* at = numbers.data();
-    const char* const end = at + numbers.size();
-    for (std::size_t i = 0; i < d; ++i) {
-        const char* const before = at;
-        while (at != end && is_separator(*at)) ++at;
-        if (at == before || at == end) return false;
-        at = parse_real(at, readable_end, to[i]);
-        if (at == nullptr) return false;
-    }
-    return at == end;
 }
 
 std::string what_is_wrong(std::string_view line, std::size_t d) {
@@ -167,6 +172,18 @@ std::optional<VectorHeader> next_header(VectorLines& lines) {
     if (!words || !dimension) return std::nullopt;
     lines = ahead;
     return VectorHeader{lines.number(), *words, *dimension};
+}
+
+std::optional<BinaryHeader> binary_header(std::string_view begin) {
+    const std::size_t end = begin.substr(0, kLongestBinaryHeader).find('\n');
+    if (end == begin.npos) return std::nullopt;
+    std::string_view line = begin.substr(0, end);
+    while (line.ends_with(' ')) line.remove_suffix(1);
+    const std::size_t space = std::min(line.find(' '), line.size());
+    const std::optional<std::size_t> words = whole_number(line.substr(0, space));
+    const std::optional<std::size_t> dimension = whole_number(line.substr(std::min(space + 1, line.size())));
+    if (!words || !dimension) return std::nullopt;
+    return BinaryHeader{*words, *dimension, end + 1};
 }
 
 std::size_t find_dimension(const VectorLines& lines, bool whole, const std::optional<VectorHeader>& header,

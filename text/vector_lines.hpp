@@ -36,10 +36,6 @@ struct VectorLine {
 };
 std::optional<VectorLine> split_vector_line(std::string_view line, std::size_t d);
 
-/// Reads d numbers, each behind separators, that take up the whole text. What stands behind the text up to
-/// `readable_end` may be looked at.
-bool parse_vector(std::string_view numbers, const char* readable_end, std::size_t d, Real* to);
-
 /// Why a line gives no word and d numbers.
 std::string what_is_wrong(std::string_view line, std::size_t d);
 
@@ -51,6 +47,16 @@ struct VectorHeader {
 };
 /// Reads the header, if there is one; else the lines stay where they are.
 std::optional<VectorHeader> next_header(VectorLines& lines);
+
+/// What a word2vec binary file begins with: "N D\n", one space between the numbers, perhaps some behind them.
+struct BinaryHeader {
+    std::size_t words = 0;
+    std::size_t dimension = 0;
+    std::size_t bytes = 0;  ///< its length
+};
+/// Reads it, if these bytes begin with one of at most kLongestBinaryHeader bytes.
+std::optional<BinaryHeader> binary_header(std::string_view begin);
+inline constexpr std::size_t kLongestBinaryHeader = 64;
 
 /// The dimension of the vectors in these lines: what is asked for, else what the header says, else the number of fields
 /// behind the first of most of the first 1000 lines. Throws std::runtime_error, beginning with source_name, if

@@ -4,58 +4,63 @@
 #include <vector>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/ordered_stages.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/text/real_parser.hpp>
 #include <embergrad/text/vector_lines.hpp>
 #include <embergrad/text/vector_reader.hpp>
+#include <embergrad/text/vector_tally.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 using BadLine = WordVectorsReport::BadLine;
 
-constexpr std::size_t kReportedBadLines = 10;
+constexpr std::size_t kFewWords = 10'000;  // for fewer, room is made again and again rather than counting all lines
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Some lines of the file, and what is in them. Used again for others.
 struct Block {
-    std::string text;
-    std::size_t begin = 0;  // of the part that holds vectors
-    std::size_t lines = 0;  // of that part
+    LineBlock lines;
+    std::string_view text;  // the part that holds vectors
+    std::optional<double> fraction;
+    std::size_t line_count = 0;  // of that part, whose first line is 1
     std::size_t unwanted = 0;
     std::vector<std::string_view> words;
-    std::vector<Real, Allocator<Real>> vectors;  // (words, d)
-    std::vector<BadLine> bad;                    // the part's first line is 1
+    std::vector<std::size_t> numbers;            // of the words' lines
+    std::vector<Real, Allocator<Real>> vectors;  // (words, d) and room for more
+    std::vector<BadLine> bad;
 
-    std::string_view part() const { return std::string_view(text).substr(begin); }
+    /// Makes room for the vectors of d numbers that the text may hold.
+    void clear(std::size_t d) {
+        unwanted = 0;
+        words.clear();
+        numbers.clear();
+        bad.clear();
+        const std::size_t most = text.size() / (2 * d + 1) + 1;  // a line of d numbers takes 2 d + 1 bytes at least
+        if (vectors.size() < most * d) vectors.resize(most * d);
+    }
 };
 
 /// Adds what one line holds to its block.
 void parse_line(std::string_view line, std::size_t number, std::size_t d, const VectorSink& sink, Block& block) {
     Real* const to = block.vectors.data() + block.words.size() * d;
-    const char* const readable_end = block.text.data() + block.text.size();
+    const char* const readable_end = block.lines.readable_end();
+    const auto keep = [&](std::string_view word) {
+        block.words.push_back(word);
+        block.numbers.push_back(number);
+    };
     const std::string_view first = first_field(line);
     const bool guess = !sink.selects() && line.size() > 2 * d && !first.empty();  // mostly the first field is the word
-    if (guess && parse_vector(line.substr(first.size()), readable_end, d, to)) return block.words.push_back(first);
+    if (guess && parse_reals(line.substr(first.size()), readable_end, d, to)) return keep(first);
 
     const std::optional<VectorLine> split = split_vector_line(line, d);
     if (split && !sink.wants(split->word))
         ++block.unwanted;
-    else if (split && parse_vector(split->numbers, readable_end, d, to))
-        block.words.push_back(split->word);
+    else if (split && parse_reals(split->numbers, readable_end, d, to))
+        keep(split->word);
     else
         block.bad.push_back({number, what_is_wrong(line, d)});
-}
-
-/// Finds what the block's lines hold.
-void parse(Block& block, std::size_t d, const VectorSink& sink) {
-    const std::string_view text = block.part();
-    block.unwanted = 0;
-    block.words.clear();
-    block.bad.clear();
-    block.vectors.resize((text.size() / (2 * d + 1) + 1) * d);  // a line of d numbers takes 2 d + 1 bytes at least
-    VectorLines lines(text);
-    while (const std::optional<std::string_view> line = lines.next()) parse_line(*line, lines.number(), d, sink, block);
-    block.lines = lines.number();
 }
 
 std::size_t count_lines(std::string_view text) {
@@ -64,109 +69,130 @@ std::size_t count_lines(std::string_view text) {
 }
 
 /// The reading of one file.
-class TextReader {
+class TextReader : public OrderedStages {
 public:
     TextReader(VectorFile file, const WordVectorsOptions& options, VectorSink& sink)
-        : name_(std::move(file.name)),
-          options_(options),
+        : options_(options),
           sink_(sink),
+          name_(file.name),
+          tally_(name_, options, sink, VectorFormat::text),
+          count_lines_(std::move(file.count_lines)),
           file_(std::move(file.source), name_),
-          blocks_(static_cast<std::size_t>(num_threads())) {}
+          blocks_(2 * static_cast<std::size_t>(num_threads())) {}
 
-    WordVectorsReport run(std::optional<std::size_t> most_lines) {
+    WordVectorsReport run() {
         begin();
-        sink_.start(d_, most_lines);
-        std::size_t filled = 1;  // begin() has read the first
-        while (filled > 0) {
-            parallel_for(filled, 1, [&](std::size_t i, std::size_t) { parse(blocks_[i], d_, sink_); });
-            for (std::size_t i = 0; i < filled; ++i) put_in(blocks_[i]);
-            for (filled = 0; filled < blocks_.size() && next(blocks_[filled]);) ++filled;
-        }
+        sink_.start(d_, lines_to_come());
+        run_ordered(*this, blocks_.size());
         if (good_ == 0) refuse_all();
-        if (header_) check_header();
-        return std::move(report_);
+        if (header_ && !tally_.full()) check_header();
+        return std::move(tally_.report);
+    }
+
+    bool read(std::size_t slot) override {
+        Block& block = blocks_[slot];
+        if (first_.text.empty()) return next(block);
+        block = std::exchange(first_, {});
+        return true;
+    }
+
+    void work(std::size_t slot) override {
+        Block& block = blocks_[slot];
+        block.clear(d_);
+        VectorLines lines(block.text);
+        while (const std::optional<std::string_view> line = lines.next())
+            parse_line(*line, lines.number(), d_, sink_, block);
+        block.line_count = lines.number();
+    }
+
+    bool take(std::size_t slot) override {
+        Block& block = blocks_[slot];
+        const std::size_t added = tally_.add(block.words, block.vectors.data());
+        const bool full = tally_.full();
+        if (full) block.line_count = added > 0 ? block.numbers[added - 1] : 0;  // the rest was not to be read
+        for (BadLine& bad : block.bad) {
+            if (bad.number <= block.line_count) tally_.refuse(tally_.report.lines + bad.number, std::move(bad.reason));
+        }
+        good_ += added + block.unwanted;
+        tally_.report.lines += block.line_count;
+        tally_.done(block.lines.text().size(), block.fraction);
+        return !full;
     }
 
 private:
     bool next(Block& block) {
-        block.begin = 0;
-        if (!file_.next(block.text)) return false;
-        report_.bytes += block.text.size();
-        return true;
+        const bool there = file_.next(block.lines);
+        block.text = block.lines.text();
+        block.fraction = file_.fraction();
+        return there;
     }
 
     /// Reads as far as the first block with a vector, and to it in this block: byte order mark, header, dimension.
     void begin() {
-        Block& block = blocks_.front();
+        Block& block = first_;
         for (bool first = true; next(block); first = false) {
-            if (first && block.text.starts_with(kByteOrderMark)) block.begin = kByteOrderMark.size();
-            VectorLines lines(block.part());
+            if (first && block.text.starts_with(kByteOrderMark)) block.text.remove_prefix(kByteOrderMark.size());
+            VectorLines lines(block.text);
             if (!header_ && options_.dimension != 1) {
                 header_ = next_header(lines);
-                if (header_) header_->line += report_.lines;
+                if (header_) header_->line += tally_.report.lines;
+                if (header_) tally_.report.format = VectorFormat::word2vec_text;
             }
             if (VectorLines(lines).next()) {
                 d_ = find_dimension(lines, file_.at_end(), header_, options_.dimension, name_);
-                report_.lines += lines.number();
-                block.begin = block.text.size() - lines.rest().size();
+                tally_.report.lines += lines.number();
+                block.text = lines.rest();
                 return;
             }
-            report_.lines += count_lines(block.text);
+            tally_.report.lines += count_lines(block.text);
+            tally_.done(block.lines.text().size(), block.fraction);
         }
         fail<std::runtime_error>(name_, ": there are no vectors in it");
     }
 
-    void put_in(Block& block) {
-        for (BadLine& bad : block.bad) refuse(report_.lines + bad.number, std::move(bad.reason));
-        for (std::size_t i = 0; i < block.words.size(); ++i) {
-            const bool is_new = sink_.add(block.words[i], block.vectors.data() + i * d_);
-            if (!is_new) ++report_.duplicates;
-        }
-        good_ += block.words.size() + block.unwanted;
-        report_.lines += block.lines;
-    }
-
-    void refuse(std::size_t number, std::string reason) {
-        if (!options_.skip_bad_lines) fail<std::runtime_error>(name_, ":", number, ": ", reason);
-        ++report_.bad_lines;
-        std::vector<BadLine>& first = report_.first_bad_lines;
-        const auto behind = std::find_if(first.begin(), first.end(), [=](auto& bad) { return bad.number > number; });
-        first.insert(behind, {number, std::move(reason)});
-        if (first.size() > kReportedBadLines) first.pop_back();
+    /// How many there are at most, if all of them are wanted and that can be found out.
+    std::optional<std::size_t> lines_to_come() const {
+        if (sink_.selects() || options_.limit < kFewWords) return std::nullopt;
+        const std::optional<std::size_t> all = count_lines_();
+        if (!all) return std::nullopt;
+        return *all - std::min(*all, tally_.report.lines);  // less the header
     }
 
     [[noreturn]] void refuse_all() const {
-        const BadLine& bad = report_.first_bad_lines.front();
+        const BadLine& bad = tally_.report.first_bad_lines.front();
         fail<std::runtime_error>(name_, ": all lines are bad, the first of them line ", bad.number, ": ", bad.reason);
     }
 
     /// Once all lines are read.
     void check_header() {
-        const std::size_t met = good_ + report_.bad_lines;
+        const std::size_t met = good_ + tally_.report.bad_lines;
         if (header_->words != met)
-            refuse(header_->line,
-                   "the header says " + counted(header_->words, "word") + ", but there are " + std::to_string(met));
+            tally_.wrong_header(
+                "the header says " + counted(header_->words, "word") + ", but there are " + std::to_string(met),
+                header_->line);
         else if (header_->dimension != d_)
-            refuse(header_->line,
-                   "the header says " + counted(header_->dimension, "number") + " a word, not " + std::to_string(d_));
+            tally_.wrong_header(
+                "the header says " + counted(header_->dimension, "number") + " a word, not " + std::to_string(d_),
+                header_->line);
     }
 
-    std::string name_;
     const WordVectorsOptions& options_;
     VectorSink& sink_;
+    std::string name_;
+    VectorTally tally_;
+    std::function<std::optional<std::size_t>()> count_lines_;
     LineBlocks file_;
     std::vector<Block> blocks_;
+    Block first_;  // what begin() has read and read() not yet given
     std::size_t d_ = 0;
     std::optional<VectorHeader> header_;
     std::size_t good_ = 0;  // lines with a vector
-    WordVectorsReport report_;
 };
 
 }  // namespace
 
 WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink) {
-    const std::optional<std::size_t> lines = file.lines;
-    return TextReader(std::move(file), options, sink).run(lines);
+    return TextReader(std::move(file), options, sink).run();
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,4 +1,4 @@
-// The class; the readers are in vector_text_reader.cpp.
+// The class; readers and writers of the formats are in vector_*.cpp.
 #include <embergrad/text/word_vectors.hpp>
 
 #include <algorithm>
@@ -29,22 +29,25 @@ Array with_rows(const Array& rows, std::size_t n) {
 /// Keeps all vectors, or those that are wanted.
 class Collector : public detail::VectorSink {
 public:
-    explicit Collector(const WordVectorsOptions& options) : wanted_(options.wanted) {}
+    explicit Collector(const WordVectorsOptions& options) : options_(options) {}
 
-    void start(std::size_t d, std::optional<std::size_t> lines) override {
-        d_ = d;
-        vectors_ = Array(Shape{wanted_ ? 0 : lines.value_or(0), d});
+    bool selects() const override { return static_cast<bool>(options_.wanted); }
+    bool wants(std::string_view word) const override { return !options_.wanted || options_.wanted(word); }
+
+    std::size_t add(std::span<const std::string_view> words, const Real* vectors) override {
+        const std::size_t before = words_.size(), d = dimension();
+        words_.add(words);
+        const std::size_t fresh = words_.size() - before;
+        if (words_.size() > vectors_.shape()[0])
+            vectors_ = with_rows(vectors_, std::max<std::size_t>(words_.size(), 2 * vectors_.shape()[0]));
+        Real* const to = vectors_.data() + before * d;
+        if (fresh == words.size())
+            std::copy_n(vectors, fresh * d, to);
+        else
+            copy_fresh(words, vectors, before);
+        return fresh;
     }
-    bool selects() const override { return static_cast<bool>(wanted_); }
-    bool wants(std::string_view word) const override { return !wanted_ || wanted_(word); }
-    bool add(std::string_view word, const Real* vector) override {
-        const std::size_t row = words_.size();
-        words_.add(word, 1);
-        if (words_.size() == row) return false;
-        if (row == vectors_.shape()[0]) vectors_ = with_rows(vectors_, std::max<std::size_t>(1024, 2 * row));
-        std::copy_n(vector, d_, vectors_.data() + row * d_);
-        return true;
-    }
+
     detail::TokenTable take_words() { return std::move(words_); }
     Array take_vectors() {
         if (vectors_.shape()[0] != words_.size()) vectors_ = with_rows(vectors_, words_.size());
@@ -52,27 +55,73 @@ public:
     }
 
 private:
-    const std::function<bool(std::string_view)>& wanted_;
-    std::size_t d_ = 0;
+    void make_room(std::optional<std::size_t> lines) override {
+        const std::size_t rows = std::min(options_.wanted ? 0 : lines.value_or(0), options_.limit);
+        words_.reserve(rows);
+        vectors_ = Array(Shape{rows, dimension()});
+    }
+
+    /// Copies the vectors of the words that got the next numbers, from `next` on; the others were there before.
+    void copy_fresh(std::span<const std::string_view> words, const Real* vectors, std::size_t next) {
+        const std::size_t d = dimension();
+        numbers_.resize(words.size());
+        words_.find(words, numbers_);
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            if (numbers_[i] != static_cast<std::int64_t>(next)) continue;
+            std::copy_n(vectors + i * d, d, vectors_.data() + next * d);
+            ++next;
+        }
+    }
+
+    const WordVectorsOptions& options_;
     detail::TokenTable words_;
-    Array vectors_;  // as many rows of it are in use as there are words
+    Array vectors_;                      // as many rows of it are in use as there are words
+    std::vector<std::int64_t> numbers_;  // of some words
 };
 
-/// How many lines a file has at most, from a look at all of it; nothing for what cannot be read twice. That is a tenth
-/// of the time of reading the vectors, and saves making room for them again and again.
-std::optional<std::size_t> count_lines(const std::filesystem::path& path) {
+std::size_t count(std::string_view text, char byte) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(byte); at != text.npos; at = text.find(byte, at + 1)) ++found;
+    return found;
+}
+
+/// How many lines a file has, from a look at all of it. That is a tenth of the time of reading the vectors, and saves
+/// making room for them again and again.
+std::size_t count_lines(const std::filesystem::path& path) {
     const std::unique_ptr<detail::ByteSource> source = detail::open_source(path);
-    if (!source->size()) return std::nullopt;
-    std::vector<char> buffer(std::size_t{1} << 20);
+    std::vector<char> buffer(std::size_t{256} << 10);  // stays in the cache
     std::size_t lines = 0;
     char last = '\n';
     for (std::size_t got = buffer.size(); got == buffer.size();) {
         got = source->read(buffer);
-        const auto end = buffer.begin() + static_cast<std::ptrdiff_t>(got);
-        lines += static_cast<std::size_t>(std::count(buffer.begin(), end, '\n'));
-        if (got > 0) last = *(end - 1);
+        lines += count({buffer.data(), got}, '\n');
+        if (got > 0) last = buffer[got - 1];
     }
     return lines + (last == '\n' ? 0 : 1);
+}
+
+void check(const WordVectorsOptions& options) {
+    require(options.dimension != std::size_t{0}, "WordVectors: vectors need a dimension of at least 1");
+    require(options.limit > 0, "WordVectors: a limit of 0 words leaves nothing to read");
+    require(options.format != VectorFormat::projector,
+            "WordVectors: the Embedding Projector's files are written only; read what they were made from");
+}
+
+/// Reads a file in the format that the options say or that its first bytes show.
+WordVectorsReport read_vectors(detail::VectorFile file, const WordVectorsOptions& options, detail::VectorSink& sink) {
+    check(options);
+    const std::size_t sample = std::min(detail::kFormatSample, file.source->size().value_or(detail::kFormatSample));
+    const VectorFormat format =
+        options.format ? *options.format : detail::detect_format(detail::peek(file.source, sample), file.name);
+    switch (format) {
+        case VectorFormat::word2vec_binary:
+            return detail::read_binary_vectors(std::move(file), options, sink);
+        case VectorFormat::npy:
+        case VectorFormat::safetensors:
+            return detail::read_array_vectors(std::move(file), format, options, sink);
+        default:
+            return detail::read_text_vectors(std::move(file), options, sink);
+    }
 }
 
 }  // namespace
@@ -90,10 +139,9 @@ WordVectors::WordVectors(detail::TokenTable words, Array vectors, WordVectorsRep
     : words_(std::move(words)), vectors_(std::move(vectors)), report_(std::move(report)) {}
 
 WordVectors WordVectors::read(detail::VectorFile file, const WordVectorsOptions& options) {
-    require(options.dimension != std::size_t{0}, "WordVectors: vectors need a dimension of at least 1");
     const Clock::time_point start = Clock::now();
     Collector collector(options);
-    WordVectorsReport report = detail::read_text_vectors(std::move(file), options, collector);
+    WordVectorsReport report = read_vectors(std::move(file), options, collector);
     Array vectors = collector.take_vectors();
     report.seconds = seconds_since(start);
     return {collector.take_words(), std::move(vectors), std::move(report)};
@@ -104,11 +152,9 @@ WordVectors WordVectors::parse(std::string_view text, std::string_view source_na
 }
 
 WordVectors WordVectors::load(const std::filesystem::path& path, const WordVectorsOptions& options) {
-    const Clock::time_point start = Clock::now();
-    const std::optional<std::size_t> lines = options.wanted ? std::nullopt : count_lines(path);
-    WordVectors result = read({detail::open_source(path), path.string(), lines}, options);
-    result.report_.seconds = seconds_since(start);
-    return result;
+    detail::VectorFile file{detail::open_source(path), path.string()};
+    if (file.source->size()) file.count_lines = [&] { return count_lines(path); };  // a pipe is not opened twice
+    return read(std::move(file), options);
 }
 
 void WordVectors::check_row(std::size_t row) const {

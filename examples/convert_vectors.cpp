@@ -1,0 +1,169 @@
+// convert_vectors: reads word vectors in any format and writes them in another. Read from the bottom up: main, convert.
+#include <cstddef>
+#include <exception>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include <embergrad/embergrad.hpp>
+
+#include "convert_vectors_options.hpp"
+#include "interrupt.hpp"
+#include "number_text.hpp"
+#include "progress_bar.hpp"
+
+namespace {
+
+using namespace embergrad;
+using namespace examples;
+
+// ---- words to choose -----------------------------------------------------------------------------------------------
+
+struct HashOfView {
+    using is_transparent = void;  // no std::string is made to look a word up
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+using WordSet = std::unordered_set<std::string, HashOfView, std::equal_to<>>;
+
+void add_tokens(const Vocabulary& vocabulary, WordSet& words) {
+    for (std::size_t id = 0; id < vocabulary.size(); ++id)
+        words.insert(vocabulary.token(static_cast<std::int64_t>(id)));
+}
+
+void add_lines(LineReader& lines, WordSet& words) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    for (bool first = true; const std::optional<std::string_view> line = lines.next(); first = false) {
+        std::string_view word = *line;
+        if (first && word.starts_with(byte_order_mark)) word.remove_prefix(byte_order_mark.size());
+        if (word.ends_with('\r')) word.remove_suffix(1);
+        if (!word.empty()) words.emplace(word);
+    }
+}
+
+WordSet read_words(const std::string& path) {
+    WordSet words;
+    if (LineReader(path).next() == "embergrad vocabulary 1") {
+        add_tokens(Vocabulary::load(path), words);
+    } else {
+        LineReader lines(path);
+        add_lines(lines, words);
+    }
+    if (words.empty()) throw std::runtime_error(path + ": there are no words in it");
+    return words;
+}
+
+// ---- progress ------------------------------------------------------------------------------------------------------
+
+/// What the library asks after each piece: draws how far it is; false after Ctrl-C.
+class Watch {
+public:
+    Watch(std::string what, const InterruptGuard& interrupt) : what_(std::move(what)), interrupt_(interrupt) {}
+
+    bool operator()(const WordVectorsProgress& progress) {
+        const double fraction = progress.fraction.value_or(0);
+        if (bar_.due() || fraction == 1)
+            bar_.draw(static_cast<std::size_t>(fraction * kSteps), what_ + ' ' + thousands(progress.words) + " words");
+        return !interrupt_.interrupted();
+    }
+
+private:
+    static constexpr std::size_t kSteps = 1000;
+
+    std::string what_;
+    const InterruptGuard& interrupt_;
+    ProgressBar bar_{kSteps};
+};
+
+// ---- reading -------------------------------------------------------------------------------------------------------
+
+WordVectors read_vectors(const ConvertSettings& settings, const WordSet& wanted, const InterruptGuard& interrupt) {
+    Watch watch("read", interrupt);
+    WordVectorsOptions options{.format = settings.from,
+                               .dimension = settings.dimension,
+                               .skip_bad_lines = settings.skip_bad,
+                               .words = settings.words,
+                               .tensor = settings.tensor,
+                               .on_progress = std::ref(watch)};
+    if (settings.limit) options.limit = *settings.limit;
+    if (!settings.vocabulary.empty()) options.wanted = [&](std::string_view word) { return wanted.contains(word); };
+    WordVectors vectors = WordVectors::load(settings.input, options);
+    if (interrupt.interrupted()) throw std::runtime_error("interrupted");
+    return vectors;
+}
+
+void print_bad_lines(const WordVectorsReport& report) {
+    if (report.bad_lines == 0) return;
+    std::cout << "bad         " << thousands(report.bad_lines)
+              << (report.bad_lines == report.first_bad_lines.size() ? ", left out:\n"
+                                                                    : ", left out; the first of them:\n");
+    for (const WordVectorsReport::BadLine& bad : report.first_bad_lines)
+        std::cout << "  " << bad.number << ": " << bad.reason << '\n';
+}
+
+void print_read(const ConvertSettings& settings, const WordVectors& vectors, std::size_t wanted) {
+    const WordVectorsReport& report = vectors.report();
+    std::cout << "read        " << settings.input << ": " << to_string(report.format) << ", "
+              << thousands(vectors.size()) << " words, dimension " << thousands(vectors.dimension()) << '\n';
+    if (wanted > 0)
+        std::cout << "vocabulary  " << thousands(vectors.size()) << " of its " << thousands(wanted)
+                  << " words have a vector\n";
+    if (report.duplicates > 0)
+        std::cout << "duplicates  " << thousands(report.duplicates) << ", left out: of each word the first counts\n";
+    print_bad_lines(report);
+    if (!report.wrong_header.empty()) std::cout << "header      " << report.wrong_header << '\n';
+    std::cout << "throughput  " << fixed(static_cast<double>(report.bytes) / 1e6 / report.seconds, 0)
+              << " MB/s of reading" << std::endl;
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+std::size_t write_vectors(const ConvertSettings& settings, const WordVectors& vectors,
+                          const InterruptGuard& interrupt) {
+    Watch watch("written", interrupt);
+    return vectors.save(
+        settings.output, settings.to,
+        {.words = settings.output_words, .skip_unwritable = settings.skip_bad, .on_progress = std::ref(watch)});
+}
+
+void print_written(const ConvertSettings& settings, std::size_t words, std::size_t left_out) {
+    std::cout << "written     " << settings.output << ": " << to_string(settings.to) << ", " << thousands(words)
+              << " words";
+    if (!settings.output_words.empty()) std::cout << ", which are in " << settings.output_words;
+    std::cout << '\n';
+    if (left_out > 0)
+        std::cout << "left out    " << thousands(left_out) << " of them: " << to_string(settings.to)
+                  << " cannot hold such words\n";
+}
+
+int convert(const ConvertSettings& settings) {
+    const WordSet wanted = settings.vocabulary.empty() ? WordSet() : read_words(settings.vocabulary);
+    const InterruptGuard interrupt;
+    try {
+        const WordVectors vectors = read_vectors(settings, wanted, interrupt);
+        print_read(settings, vectors, wanted.size());
+        if (vectors.size() == 0)
+            throw std::runtime_error(settings.input + ": none of the words of " + settings.vocabulary + " is in it");
+        const std::size_t left_out = write_vectors(settings, vectors, interrupt);
+        print_written(settings, vectors.size() - left_out, left_out);
+        return 0;
+    } catch (const std::runtime_error&) {
+        if (!interrupt.interrupted()) throw;
+        std::cerr << "convert_vectors: interrupted; nothing was written\n";
+        return kInterrupted;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    const ConvertSettings settings = parse_convert_settings(argc, argv);
+    if (settings.threads) set_num_threads(*settings.threads);
+    const int result = convert(settings);
+    if (!std::cout.flush()) throw std::runtime_error("standard output cannot be written");
+    return result;
+} catch (const std::exception& error) {
+    std::cerr << "convert_vectors: " << error.what() << '\n';
+    return 1;
+}

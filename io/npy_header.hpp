@@ -1,0 +1,29 @@
+// The beginning of a .npy file: what the array behind it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/io/array_source.hpp>
+#include <embergrad/io/stored_real.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+inline constexpr std::string_view kNpyMagic = "\x93NUMPY";
+inline constexpr std::size_t kNpyMaxRank = 64;  // as NumPy
+
+struct NpyHeader {
+    StoredReal dtype = {};
+    bool fortran_order = false;
+    Shape shape = {};
+    std::size_t data_begin = 0;    ///< in the file
+    std::uint64_t data_bytes = 0;  ///< as many as dtype and shape take; they are there, if the file's size is known
+};
+
+/// Reads as far as the data. An error for everything but versions 1 to 3 with a header of at most 65,536 bytes and
+/// "<f4", "<f8" or "<f2", and for a file that is shorter or longer than its header says, if its size is known.
+NpyHeader read_npy_header(ArraySource& source);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

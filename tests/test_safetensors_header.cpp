@@ -1,0 +1,92 @@
+// The beginning of a safetensors file, for those who want one of its tensors; and files that come from a pipe.
+#include <doctest/doctest.h>
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include <embergrad/engine/file.hpp>
+#include <embergrad/io/safetensors.hpp>
+#include <embergrad/io/safetensors_header.hpp>
+#include <embergrad/tests/temporary_folder.hpp>
+
+using namespace embergrad;
+using detail::ArraySource;
+using detail::OtherDtypes;
+using detail::SafeTensorsHeader;
+using detail::StoredReal;
+
+namespace {
+
+std::string file_of(const std::string& header, const std::string& data = "") {
+    std::string length(8, '\0');
+    for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> 8 * i & 0xFF);
+    return length + header + data;
+}
+
+/// Of a file whose size is not known.
+SafeTensorsHeader header_of(const std::string& bytes, OtherDtypes other_dtypes) {
+    std::string_view rest = bytes;
+    const auto read = [rest](std::span<char> buffer) mutable {
+        const std::size_t n = rest.copy(buffer.data(), buffer.size());
+        rest.remove_prefix(n);
+        return n;
+    };
+    ArraySource source("file", "safetensors", read, std::nullopt);
+    return detail::read_safetensors_header(source, other_dtypes);
+}
+
+const std::string kTwo = R"({"m":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
+                         R"("e":{"dtype":"F16","shape":[2,3],"data_offsets":[16,28]}})";
+
+}  // namespace
+
+TEST_CASE("safetensors header: dtypes that cannot be read are allowed where one asks for it") {
+    const SafeTensorsHeader header = header_of(file_of(kTwo), OtherDtypes::allowed);
+    REQUIRE(header.entries.size() == 2);
+    CHECK(header.entries[0].name == "m");
+    CHECK(header.entries[0].dtype == "I64");
+    CHECK(header.entries[0].real == std::nullopt);
+    CHECK(header.entries[1].dtype == "F16");
+    CHECK(header.entries[1].real == StoredReal::f16);
+    CHECK(header.entries[1].shape == Shape{2, 3});
+    CHECK(header.entries[1].offsets[0] == 16);
+    CHECK(header.data_bytes == 28);
+    CHECK_THROWS_WITH_AS(header_of(file_of(kTwo), OtherDtypes::refused),
+                         "file: safetensors: tensor \"m\": cannot read dtype \"I64\", only F64, F32, F16 and BF16",
+                         std::runtime_error);
+}
+
+TEST_CASE("safetensors header: tensors of any dtype lie one behind the other") {
+    std::string hole = kTwo;
+    hole.replace(hole.find("[16,28]"), 7, "[17,29]");
+    CHECK_THROWS_WITH_AS(header_of(file_of(hole), OtherDtypes::allowed),
+                         "file: safetensors: tensor \"e\" begins at byte 17 of the data, not at 16",
+                         std::runtime_error);
+}
+
+TEST_CASE("safetensors header: a header cut anywhere is refused, the size of the file known or not") {
+    const std::string bytes = file_of(kTwo);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        CAPTURE(size);
+        CHECK_THROWS_AS(header_of(bytes.substr(0, size), OtherDtypes::allowed), std::runtime_error);
+    }
+    CHECK_THROWS_WITH_AS(header_of(bytes.substr(0, 20), OtherDtypes::allowed),
+                         "file: safetensors: a header of 112 bytes does not fit a file of 20, byte 0",
+                         std::runtime_error);
+}
+
+TEST_CASE("safetensors header: a pipe is read like a file") {
+    const TemporaryFolder folder;
+    save_safetensors(folder / "a", {{"x", ones({300, 100})}, {"y", ones({})}});
+    const std::string bytes = read_file(folder / "a");
+    const std::filesystem::path pipe = folder / "pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::thread writer([&] { std::ofstream(pipe, std::ios::binary) << bytes; });
+    const SafeTensors file = load_safetensors(pipe);
+    writer.join();
+    REQUIRE(file.tensors.size() == 2);
+    CHECK(file.tensors[0].second.shape() == Shape{300, 100});
+}
