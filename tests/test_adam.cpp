@@ -183,7 +183,7 @@ TEST_CASE("adam: a gradient by rows is refused before anything moves") {
     table.add_grad(RowGradient({1}, ones({1, 2})));
     CHECK_THROWS_WITH_AS(adam.step(),
                          "Adam, group 1: parameter 0 of shape (3, 2) has a gradient by rows, which Adam does not "
-                         "support; consider SparseAdam instead",
+                         "support; set lazy_rows = true in its group, or consider SparseAdam instead",
                          std::logic_error);
     CHECK(dense.value() == ones({2}));
     CHECK(dense.version() == 0);
