@@ -131,6 +131,7 @@ private:
     void respect_frozen_rows(std::size_t index, const Parameter& parameter);
     void forget_frozen_rows(std::size_t index);
     std::vector<std::string> parameter_names(const NamedParameters& names) const;
+    void save_kept(OptimizerState& to, std::size_t g, std::size_t index, const std::string& name) const;
     void plan_group(LoadPlan& plan, std::size_t g, std::span<const std::string> names) const;
     void plan_state(LoadPlan& plan, std::size_t g, std::size_t index, const std::string& name) const;
 

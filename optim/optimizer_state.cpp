@@ -75,19 +75,24 @@ OptimizerState Optimizer::state_dict(const NamedParameters& names) const {
         });
         result.metadata[group_prefix(g) + "params"] = std::to_string(groups_[g].params.size());
         for (std::size_t i = 0; i < groups_[g].params.size(); ++i, ++index) {
-            const State& state = states_[index];
-            const std::string prefix = state_prefix(all_names[index]);
             result.metadata[params_name(g, i)] = all_names[index];
-            result.metadata[prefix + "step"] = std::to_string(state.step);
-            for (std::size_t k = 0; k < kept_names_.size(); ++k) {
-                if (!state.kept[k] && !keeps(k, state.step, groups_[g])) continue;
-                result.tensors.emplace_back(
-                    prefix + std::string(kept_names_[k]),
-                    state.kept[k] ? *state.kept[k] : full(parameters_[index].shape(), state.first_value));
-            }
+            save_kept(result, g, index, all_names[index]);
         }
     }
     return result;
+}
+
+void Optimizer::save_kept(OptimizerState& to, std::size_t g, std::size_t index, const std::string& name) const {
+    const State& state = states_[index];
+    const std::string prefix = state_prefix(name);
+    to.metadata[prefix + "step"] = std::to_string(state.step);
+    for (std::size_t k = 0; k < kept_names_.size(); ++k) {
+        const std::string array_name = prefix + std::string(kept_names_[k]);
+        if (state.kept[k])
+            to.tensors.emplace_back(array_name, *state.kept[k]);
+        else if (keeps(k, state.step, groups_[g]))
+            to.tensors.emplace_back(array_name, full(parameters_[index].shape(), state.first_value));
+    }
 }
 
 void Optimizer::plan_group(LoadPlan& plan, std::size_t g, std::span<const std::string> names) const {
