@@ -80,6 +80,44 @@ def optimizer_cases():
             yield "Adagrad", options, True
 
 
+# ---- a small net, many steps -----------------------------------------------------------------------------------------
+
+
+def waves(rows, columns, phase):
+    return torch.sin(torch.arange(1, rows * columns + 1) + float(phase)).reshape(rows, columns)
+
+
+def trajectory(optimizer, options):
+    """The 13 weights of a 2-3-1 net that learns exclusive or, after 100 and after 1000 steps."""
+    x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+    weights = [waves(3, 2, 0), waves(1, 3, 1).flatten(), waves(1, 3, 2), waves(1, 1, 3).flatten()]
+    weights = [w.clone().requires_grad_() for w in weights]
+    o = getattr(torch.optim, optimizer)(weights, **options)
+    seen = []
+    for step in range(1, 1001):
+        hidden = torch.tanh(x @ weights[0].t() + weights[1])
+        out = hidden @ weights[2].t() + weights[3]
+        o.zero_grad()
+        ((out - y) ** 2).mean().backward()
+        o.step()
+        if step in (100, 1000):
+            seen.append([value for w in weights for value in w.detach().flatten().tolist()])
+    return seen
+
+
+def trajectory_cases():
+    yield "SGD", {"lr": 0.1}
+    yield "SGD", {"lr": 0.1, "weight_decay": 1e-3}
+    yield "SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}
+    yield "Adam", {"lr": 0.01}
+    yield "Adam", {"lr": 0.01, "weight_decay": 1e-3, "amsgrad": True}
+    yield "AdamW", {"lr": 0.01}
+    yield "AdamW", {"lr": 0.01, "weight_decay": 0.0, "amsgrad": True}
+    yield "Adagrad", {"lr": 0.1}
+    yield "Adagrad", {"lr": 0.1, "lr_decay": 1e-3, "weight_decay": 1e-3}
+
+
 # ---- schedulers ------------------------------------------------------------------------------------------------------
 
 SCHEDULERS = torch.optim.lr_scheduler
@@ -197,6 +235,14 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
     for optimizer, options, by_rows in optimizer_cases():
         values = listed(stepped(optimizer, options, by_rows))
         yield f'    {{"{optimizer}", {str(by_rows).lower()}, {group(options)}, {values}}},'
+    yield "};\n"
+    yield "/// The 13 weights of a 2-3-1 net that learns exclusive or, after 100 and after 1000 steps."
+    yield ("struct Trajectory { std::string_view optimizer; ParamGroup options; "
+           "std::array<std::array<double, 13>, 2> weights; };")
+    yield "inline const std::vector<Trajectory> kTrajectories = {"
+    for optimizer, options in trajectory_cases():
+        early, late = trajectory(optimizer, options)
+        yield f'    {{"{optimizer}", {group(options)}, {{{{{listed(early)},\n     {listed(late)}}}}}}},'
     yield "};\n"
     yield "/// The learning rates of two groups that begin with 0.05 and 0.5, at each epoch from 0 on."
     yield ("struct Scheduled { std::string_view name; Schedule schedule; std::array<std::array<double, "
