@@ -22,8 +22,8 @@ struct AdamWOptions {
 /// decay too). For a parameter p with gradient g at its t-th step:
 ///   p <- (1 - lr weight_decay) p;   m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
 ///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
-/// amsgrad and gradients by rows as in Adam: to shrink the rows of a batch and no others would make words the longer
-/// the rarer they are, so that a table needs a group with lazy_rows = true and weight_decay = 0.
+/// amsgrad and gradients by rows as in Adam. To shrink the rows of a batch and no others would decay a word the less
+/// the rarer it is: a table with gradients by rows needs a group with lazy_rows = true and weight_decay = 0.
 class AdamW final : public detail::AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.

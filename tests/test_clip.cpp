@@ -56,7 +56,7 @@ void check_invalid(const auto& call, const std::string& message) {
 
 }  // namespace
 
-TEST_CASE("clip: PyTorch's numbers") {
+TEST_CASE("clip: PyTorch's numbers [S9.7]") {
     check_torch(2, 2.6339134382131846,
                 {0.28474729061768267, 0.7118682265442067, -0.5694945812353653, -0.14237364530884133,
                  0.14237364530884133, 0.5694945812353653});
@@ -69,7 +69,7 @@ TEST_CASE("clip: PyTorch's numbers") {
     check_torch(kInfinity, 1.25, {0.5, 1.25, -1.0, -0.25, 0.25, 1.0});
 }
 
-TEST_CASE("clip: gradients by rows count with their rows summed up, and are clipped") {
+TEST_CASE("clip: gradients by rows count with their rows summed up, and are clipped [S9.7] [S13.11]") {
     for (const double norm_type : {2.0, 1.0, 0.5, kInfinity}) {
         CAPTURE(norm_type);
         Rng rng(3);
@@ -93,7 +93,7 @@ TEST_CASE("clip: gradients by rows count with their rows summed up, and are clip
     }
 }
 
-TEST_CASE("clip: a norm within the limit leaves every bit") {
+TEST_CASE("clip: a norm within the limit leaves every bit [S9.7]") {
     const Parameter p = with_grad(Array{3, 4, Real(1e-30)});
     CHECK(clip_grad_norm({p}, 5.1) == doctest::Approx(5));
     CHECK(p.grad() == Array{3, 4, Real(1e-30)});
@@ -108,7 +108,7 @@ TEST_CASE("clip: a norm within the limit leaves every bit") {
     CHECK(p.grad() == zeros({3}));
 }
 
-TEST_CASE("clip: no gradients have norm 0") {
+TEST_CASE("clip: no gradients have norm 0 [S9.7]") {
     const Parameter none(ones({3})), frozen(ones({3}));
     frozen.set_requires_grad(false);
     CHECK(clip_grad_norm({}, 1) == 0);
@@ -134,7 +134,7 @@ TEST_CASE("clip: the sum is as good as double, and high powers neither overflow 
     CHECK(clip_grad_norm({small}, 1, 50) == doctest::Approx(1e-20 * std::pow(2, 0.02)).scale(1e-20));
 }
 
-TEST_CASE("clip: infinite and NaN gradients") {
+TEST_CASE("clip: infinite and NaN gradients [S9.7]") {
     const Real infinity = std::numeric_limits<Real>::infinity();
     for (const double norm_type : {2.0, 1.0, 3.0, kInfinity}) {
         CAPTURE(norm_type);
