@@ -58,8 +58,8 @@ std::string Adagrad::gradient_problem(const Parameter& parameter, const ParamGro
 }
 
 void Adagrad::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
-    const Factors f = factors(group, ++state(index).step);
     Real* s = kept(index, 0);
+    const Factors f = factors(group, ++state(index).step);
     if (parameter.gradient_kind() == GradientKind::dense) {
         const Real* g = parameter.grad().data();
         Real* p = parameter.mutable_value().data();

@@ -120,8 +120,8 @@ void AdamFamily::update(std::size_t index, const Parameter& parameter, const Par
 }
 
 void AdamFamily::step_dense(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
-    const Factors f = dense_factors(group, ++state(index).step, decay_ == Decay::of_values);
     Real *m = kept(index, 0), *v = kept(index, 1), *largest = *group.amsgrad ? kept(index, 2) : nullptr;
+    const Factors f = dense_factors(group, ++state(index).step, decay_ == Decay::of_values);
     const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
     for (const auto& [i, end] : parameter.trainable_runs()) {
@@ -133,8 +133,8 @@ void AdamFamily::step_dense(std::size_t index, const Parameter& parameter, const
 }
 
 void AdamFamily::step_rows(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
-    const Factors f = row_factors(group, ++state(index).step);
     Real *m = kept(index, 0), *v = kept(index, 1);
+    const Factors f = row_factors(group, ++state(index).step);
     RowGradient& gradient = parameter.mutable_row_grad();
     if (gradient.size() == 0) return;
 

@@ -10,6 +10,13 @@
 #include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// What the loops need, worked out in double: b <- keep b + take g.
+struct detail::SGDFactors {
+    Real sign, weight_decay, lr, momentum, keep, take;
+    bool nesterov;
+};
+
 namespace {
 
 ParamGroup defaults(const SGDOptions& options) {
@@ -21,11 +28,7 @@ ParamGroup defaults(const SGDOptions& options) {
             .maximize = options.maximize};
 }
 
-/// What the loops need, worked out in double: b <- keep b + take g.
-struct Factors {
-    Real sign, weight_decay, lr, momentum, keep, take;
-    bool nesterov;
-};
+using Factors = detail::SGDFactors;
 
 Factors factors(const ParamGroup& group, bool first) {
     return {.sign = static_cast<Real>(*group.maximize ? -1 : 1),
@@ -129,40 +132,38 @@ void SGD::kept_changed(std::size_t index) {
 }
 
 void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
-    const bool by_rows = parameter.gradient_kind() == GradientKind::rows;
-    const bool heavy = *group.momentum != 0;
-    if (by_rows) parameter.mutable_row_grad().coalesce();
-    const bool first = heavy && state(index).step == 0;
-    if (heavy) ++state(index).step;
-    if (by_rows) return step_rows(index, parameter, group, first);
-
+    Real* b = nullptr;
+    bool first = true;
+    if (*group.momentum != 0) {
+        b = kept(index, 0);
+        moving_.resize(parameter_count());
+        first = state(index).step++ == 0;
+    }
     const Factors f = factors(group, first);
-    Real* p = parameter.mutable_value().data();
+    if (parameter.gradient_kind() == GradientKind::dense) return step_dense(index, parameter, f, b);
+    parameter.mutable_row_grad().coalesce();
+    if (b != nullptr)
+        step_moving_rows(index, parameter, f, b);
+    else if (parameter.row_grad().size() > 0)
+        plain_rows(f, parameter.row_grad(), parameter.mutable_value().data());
+}
+
+void SGD::step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
     const Real* g = parameter.grad().data();
-    Real* b = heavy ? kept(index, 0) : nullptr;
-    if (heavy) moving_.resize(parameter_count());
-    if (heavy) moving_[index] = {.known = true, .all = true, .rows = {}};
+    Real* p = parameter.mutable_value().data();
+    if (b != nullptr) moving_[index] = {.known = true, .all = true, .rows = {}};
     for (const auto& [i, end] : parameter.trainable_runs()) {
-        if (heavy)
+        if (b != nullptr)
             momentum_pass(f, end - i, g + i, p + i, b + i);
         else
             plain_pass(f, end - i, g + i, p + i);
     }
 }
 
-void SGD::step_rows(std::size_t index, const Parameter& parameter, const ParamGroup& group, bool first) {
-    const Factors f = factors(group, first);
-    const RowGradient& gradient = parameter.row_grad();
-    if (*group.momentum == 0) {
-        if (gradient.size() > 0) plain_rows(f, gradient, parameter.mutable_value().data());
-        return;
-    }
-    Real* b = kept(index, 0);
-    moving_.resize(parameter_count());
+void SGD::step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
     Moving& moving = moving_[index];
-    if (!moving.known && !first) moving = {.known = true, .all = false, .rows = rows_with_bits(parameter.shape(), b)};
-    moving.known = true;
-    touch_rows(moving, gradient.rows());
+    if (!moving.known) moving = {.known = true, .all = false, .rows = rows_with_bits(parameter.shape(), b)};
+    touch_rows(moving, parameter.row_grad().rows());
     momentum_rows(f, parameter, moving.all ? nullptr : &moving.rows, parameter.mutable_value().data(), b);
 }
 

@@ -9,6 +9,9 @@
 #include <embergrad/optim/optimizer.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace detail {
+struct SGDFactors;
+}
 
 struct SGDOptions {
     std::optional<double> lr = {};  ///< required, here or in every group; >= 0
@@ -42,7 +45,9 @@ private:
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
     void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
     void kept_changed(std::size_t index) override;
-    void step_rows(std::size_t index, const Parameter& parameter, const ParamGroup& group, bool first);
+    using Factors = detail::SGDFactors;
+    void step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
+    void step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
     void touch_rows(Moving& moving, const std::vector<std::int64_t>& rows);
 
     std::vector<Moving> moving_;

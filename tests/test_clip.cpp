@@ -281,7 +281,7 @@ TEST_CASE("clip: the squares of finite gradients may overflow, or vanish, in dou
 
 // PyTorch's test_clip_grad_value, and what PyTorch cannot do.
 TEST_CASE("clip: values are cut at both ends, by rows after they were summed up, and frozen rows are left [S9.7]") {
-    const Parameter dense = with_grad(Array{-3, -2.5, 0.1, 2.5, 7, static_cast<Real>(kNaN)});
+    const Parameter dense = with_grad(Array{-3, -2.5, Real(0.1), 2.5, 7, static_cast<Real>(kNaN)});
     const Parameter none(ones({2})), scalar = with_grad(full({}, 9)), empty = with_grad(zeros({0, 2}));
     clip_grad_value({dense, none, scalar, empty}, 2.5);
     check_near(dense.grad(), Array{-2.5, -2.5, Real(0.1), 2.5, 2.5, static_cast<Real>(kNaN)});

@@ -88,7 +88,8 @@ def waves(rows, columns, phase):
 
 
 def trajectory(optimizer, options):
-    """The 13 weights of a 2-3-1 net that learns exclusive or, after 100 and after 1000 steps."""
+    """The 13 weights of a 2-3-1 net that learns exclusive or, after 100 and after 1000 steps. In every case below a
+    change of 1e-13 at the start is one of less than 1e-12 at the end; Adagrad with lr = 0.1 would make it 3e-5."""
     x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
     weights = [waves(3, 2, 0), waves(1, 3, 1).flatten(), waves(1, 3, 2), waves(1, 1, 3).flatten()]
@@ -114,7 +115,7 @@ def trajectory_cases():
     yield "Adam", {"lr": 0.01, "weight_decay": 1e-3, "amsgrad": True}
     yield "AdamW", {"lr": 0.01}
     yield "AdamW", {"lr": 0.01, "weight_decay": 0.0, "amsgrad": True}
-    yield "Adagrad", {"lr": 0.1}
+    yield "Adagrad", {"lr": 0.03}
     yield "Adagrad", {"lr": 0.1, "lr_decay": 1e-3, "weight_decay": 1e-3}
 
 
@@ -255,7 +256,8 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
     yield "/// The norm of two gradients, and the first of them clipped to 1.5."
     yield "struct Clipped { double norm_type; double total; std::array<double, 6> first; };"
     yield "inline const std::vector<Clipped> kClipped = {"
-    for norm_type in (2.0, 1.0, 0.5, 0.1, 1.5, 3.5, 4.0, float("inf"), 0.0, -1.0, -0.1, -3.5):
+    # PyTorch rounds the type to float32: only those that float32 can hold
+    for norm_type in (2.0, 1.0, 0.5, 0.25, 1.5, 3.5, 4.0, float("inf"), 0.0, -1.0, -0.25, -3.5):
         total, first = clipped(norm_type)
         yield f"    {{{real(norm_type)}, {real(total)}, {listed(first)}}},"
     yield "};\n"
