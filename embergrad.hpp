@@ -22,8 +22,11 @@
 #include <embergrad/models/pretrained.hpp>
 #include <embergrad/models/text_classifier.hpp>
 #include <embergrad/models/train_language_model.hpp>
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
+#include <embergrad/optim/adamw.hpp>
 #include <embergrad/optim/clip.hpp>
+#include <embergrad/optim/schedulers.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
 #include <embergrad/text/batch.hpp>

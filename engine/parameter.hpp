@@ -104,8 +104,9 @@ public:
     std::span<const Run> trainable_runs() const { return state().trainable; }
     /// How many values those are.
     std::size_t trainable_size() const;
-    /// Zeroes the frozen rows of an array of the parameter's shape; std::invalid_argument for another one.
-    void zero_frozen_rows(Array& values) const;
+    /// Fills the frozen rows of an array of the parameter's shape; std::invalid_argument for another one.
+    void fill_frozen_rows(Array& values, Real value) const;
+    void zero_frozen_rows(Array& values) const { fill_frozen_rows(values, 0); }
     /// How often the set of frozen rows was changed.
     std::uint64_t frozen_version() const { return state().frozen_version; }
     /// Takes the gradient of frozen rows out of a gradient that was written through mutable_grad() or

@@ -1,4 +1,4 @@
-// Named arrays in a fixed order: what models hand out to be saved, and take back.
+// Named arrays in a fixed order: what models and optimizers hand out to be saved, and take back.
 #pragma once
 
 #include <string>
@@ -6,10 +6,14 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
+#include <embergrad/engine/parameter.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
 /// Names and values, in the order of the model's visit; names are PyTorch's ("classifier.1.weight").
 using StateDict = std::vector<std::pair<std::string, Array>>;
+
+/// Parameters under their names, as a model lists them.
+using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -44,8 +44,6 @@ private:
     bool wants_buffers_;
 };
 
-using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
-
 /// A layer or a model. Forward is const: values of a run live on its tape, weights behind shared handles (a copied
 /// module shares its weights).
 class Module {

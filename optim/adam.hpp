@@ -1,12 +1,10 @@
-// Adam, for dense gradients.
+// Adam, for dense gradients and, where a group says so, for those by rows.
 #pragma once
 
 #include <array>
-#include <cstdint>
-#include <string>
 #include <vector>
 
-#include <embergrad/optim/optimizer.hpp>
+#include <embergrad/optim/adam_family.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -17,32 +15,20 @@ struct AdamOptions {
     double weight_decay = 0;                     ///< >= 0; added to the gradient (L2)
     bool amsgrad = false;                        ///< divide by the largest v so far
     bool maximize = false;                       ///< climb instead of descend
+    bool lazy_rows = false;                      ///< step gradients by rows as SparseAdam does, instead of refusing
 };
 
 /// Adam (Kingma and Ba 2015, algorithm 1), for a parameter p with gradient g at its t-th step:
 ///   g <- g + weight_decay p;   m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
 ///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 /// amsgrad (Reddi et al. 2018) puts the largest v so far in the place of v, before the correction, as PyTorch does.
-/// A gradient by rows is refused: SparseAdam is made for them.
-class Adam final : public Optimizer {
+/// A gradient by rows is refused, unless its group has lazy_rows: then its rows alone are stepped, with SparseAdam's
+/// numbers, and weight_decay must be 0 and amsgrad off, or it is refused all the same.
+class Adam final : public detail::AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit Adam(std::vector<Parameter> params, const AdamOptions& options = {});
     explicit Adam(std::vector<ParamGroup> groups, const AdamOptions& options = {});
-
-private:
-    struct State {
-        std::int64_t step = 0;  // 0: no arrays yet
-        Array m{Shape{0}};
-        Array v{Shape{0}};
-        Array largest_v{Shape{0}};  // for amsgrad only
-    };
-
-    std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
-    void forget_frozen_rows(std::size_t index, const Parameter& parameter) override;
-    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
-
-    std::vector<State> states_;
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

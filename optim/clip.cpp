@@ -1,10 +1,12 @@
-// Gradient clipping: the norm of all gradients, summed in double, then one pass that scales them.
+// Gradient clipping: the norm of all gradients, summed in double, then one pass that scales them; or one that cuts.
 #include <embergrad/optim/clip.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 
 #include <embergrad/engine/error.hpp>
@@ -27,17 +29,23 @@ void add_rows(const Parameter& parameter, std::vector<Values>& all) {
     }
 }
 
-/// The values of every gradient there is, frozen rows left out; those by rows with their repeated rows summed up.
+/// The values of a parameter's gradient, frozen rows left out; those by rows with their repeated rows summed up.
+std::vector<Values> gradient_values(const Parameter& parameter) {
+    std::vector<Values> all;
+    if (!parameter.requires_grad() || !parameter.has_gradient()) return all;
+    if (parameter.gradient_kind() == GradientKind::rows) {
+        add_rows(parameter, all);
+    } else {
+        Real* g = parameter.mutable_grad().data();
+        for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);
+    }
+    return all;
+}
+
 std::vector<Values> gradient_values(const std::vector<Parameter>& parameters) {
     std::vector<Values> all;
     for (const Parameter& parameter : parameters) {
-        if (!parameter.requires_grad() || !parameter.has_gradient()) continue;
-        if (parameter.gradient_kind() == GradientKind::rows) {
-            add_rows(parameter, all);
-        } else {
-            Real* g = parameter.mutable_grad().data();
-            for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);
-        }
+        for (Values values : gradient_values(parameter)) all.push_back(values);
     }
     return all;
 }
@@ -60,37 +68,56 @@ double sum(const std::vector<Values>& all, Term term) {
     return total;
 }
 
-/// The largest |g|; NaN if there is one.
-double largest(const std::vector<Values>& all) {
-    Real most = 0;
-    bool any_nan = false;
+/// The largest |g|, or for a negative q the smallest; NaN if there is one; 0 if there is nothing.
+double extreme(const std::vector<Values>& all, double q) {
+    const Real none = q > 0 ? Real{-1} : std::numeric_limits<Real>::infinity();
+    Real most = none;
+    bool any = false, any_nan = false;
     for (Values values : all) {
         for (Real x : values) {
             const Real size = std::abs(x);
-            most = size > most ? size : most;
+            most = (q > 0 ? size > most : size < most) ? size : most;
             any_nan |= size != size;
         }
+        any |= !values.empty();
     }
-    return any_nan ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(most);
+    if (any_nan) return std::numeric_limits<double>::quiet_NaN();
+    return any ? static_cast<double>(most) : 0;
 }
 
-double norm(const std::vector<Values>& all, double q) {
-    if (q == 2) return std::sqrt(sum(all, [](double x) { return x * x; }));
-    if (q == 1) return sum(all, [](double x) { return std::abs(x); });
-    const double most = largest(all);
+/// Relative to the largest, or for a negative q the smallest: high powers would overflow or vanish.
+double scaled_norm(const std::vector<Values>& all, double q) {
+    const double most = extreme(all, q);
     if (std::isinf(q) || most == 0 || !std::isfinite(most)) return most;
-    // relative to the largest, or high powers would overflow or vanish
     return most * std::pow(sum(all, [=](double x) { return std::pow(std::abs(x) / most, q); }), 1 / q);
 }
 
-void check(const std::vector<Parameter>& parameters, double max_norm, double norm_type) {
-    require(max_norm >= 0, "clip_grad_norm: max_norm must not be negative, got ", max_norm);
-    require(norm_type > 0, "clip_grad_norm: norm_type must be positive, got ", norm_type);
+bool any_nonzero(const std::vector<Values>& all) {
+    const auto nonzero = [](Real x) { return x != 0; };  // and so is NaN
+    return std::any_of(all.begin(), all.end(),
+                       [&](Values values) { return std::any_of(values.begin(), values.end(), nonzero); });
+}
+
+double norm(const std::vector<Values>& all, double q) {
+    if (q == 1) return sum(all, [](double x) { return std::abs(x); });
+    if (q != 2) return scaled_norm(all, q);
+    const double squares = sum(all, [](double x) { return x * x; });
+    const bool exact = squares > std::numeric_limits<double>::min() && std::isfinite(squares);
+    return exact ? std::sqrt(squares) : scaled_norm(all, q);
+}
+
+double count_nonzero(const std::vector<Parameter>& parameters) {
+    return static_cast<double>(std::count_if(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
+        return any_nonzero(gradient_values(parameter));
+    }));
+}
+
+void check(std::string_view name, const std::vector<Parameter>& parameters) {
     std::unordered_map<const void*, std::size_t> seen;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-        require(parameters[i].defined(), "clip_grad_norm: parameter ", i, " is an empty handle");
+        require(parameters[i].defined(), name, ": parameter ", i, " is an empty handle");
         const auto [first, is_new] = seen.emplace(parameters[i].id(), i);
-        require(is_new, "clip_grad_norm: parameter ", i, " of shape ", parameters[i].shape(), " is also parameter ",
+        require(is_new, name, ": parameter ", i, " of shape ", parameters[i].shape(), " is also parameter ",
                 first->second);
         parameters[i].check_gradient();
     }
@@ -100,9 +127,11 @@ void check(const std::vector<Parameter>& parameters, double max_norm, double nor
 
 double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm, double norm_type,
                       bool error_if_nonfinite) {
-    check(parameters, max_norm, norm_type);
+    require(max_norm >= 0, "clip_grad_norm: max_norm must not be negative, got ", max_norm);
+    require(!std::isnan(norm_type), "clip_grad_norm: norm_type must be a number, got ", norm_type);
+    check("clip_grad_norm", parameters);
     const std::vector<Values> all = gradient_values(parameters);
-    const double total = norm(all, norm_type);
+    const double total = norm_type == 0 ? count_nonzero(parameters) : norm(all, norm_type);
     require<std::runtime_error>(!error_if_nonfinite || std::isfinite(total), "clip_grad_norm: the total norm of order ",
                                 norm_type, " for gradients is non-finite (", total, "), so it cannot be clipped");
 
@@ -113,6 +142,15 @@ double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm,
         for (Real& x : values) x *= factor;
     }
     return total;
+}
+
+void clip_grad_value(const std::vector<Parameter>& parameters, double clip_value) {
+    require(clip_value >= 0, "clip_grad_value: clip_value must not be negative, got ", clip_value);
+    check("clip_grad_value", parameters);
+    const auto most = static_cast<Real>(clip_value);
+    for (Values values : gradient_values(parameters)) {
+        for (Real& x : values) x = x > most ? most : (x < -most ? -most : x);
+    }
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

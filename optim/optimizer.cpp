@@ -3,41 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/optim/options.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-template <class T>
-struct Option {
-    std::string_view name;
-    std::string_view title;  // PyTorch's words in its messages
-    std::optional<T> ParamGroup::*member;
-    double least = 0;
-};
-
-/// The one list of options; merging and checking go through it.
-constexpr std::tuple kOptions{
-    Option<double>{"lr", "learning rate", &ParamGroup::lr},
-    Option<double>{"momentum", "momentum value", &ParamGroup::momentum},
-    Option<double>{"dampening", "dampening value", &ParamGroup::dampening, std::numeric_limits<double>::lowest()},
-    Option<bool>{"nesterov", "nesterov", &ParamGroup::nesterov},
-    Option<std::array<double, 2>>{"betas", "beta parameter", &ParamGroup::betas},
-    Option<double>{"eps", "epsilon value", &ParamGroup::eps},
-    Option<double>{"weight_decay", "weight_decay value", &ParamGroup::weight_decay},
-    Option<bool>{"amsgrad", "amsgrad", &ParamGroup::amsgrad},
-    Option<bool>{"maximize", "maximize", &ParamGroup::maximize},
-};
-
-template <class F>
-void for_each_option(F f) {
-    std::apply([&f](const auto&... option) { (f(option), ...); }, kOptions);
-}
+using detail::for_each_option, detail::Option;
 
 std::string value_problem(const Option<double>& option, double value) {
     if (std::isfinite(value) && value >= option.least) return {};
@@ -78,7 +53,8 @@ void Optimizer::start(std::vector<ParamGroup> groups) {
 }
 
 void Optimizer::step() {
-    check_unchanged();
+    check_options();
+    check_params();
     check_gradients();
     std::size_t index = 0;
     for (const ParamGroup& group : groups_) {
@@ -93,9 +69,23 @@ void Optimizer::step() {
 }
 
 void Optimizer::respect_frozen_rows(std::size_t index, const Parameter& parameter) {
-    if (frozen_versions_[index] != parameter.frozen_version()) forget_frozen_rows(index, parameter);
-    frozen_versions_[index] = parameter.frozen_version();
+    if (frozen_versions_[index] != parameter.frozen_version()) forget_frozen_rows(index);
     if (parameter.gradient_kind() == GradientKind::rows) parameter.drop_frozen_gradient();
+}
+
+void Optimizer::forget_frozen_rows(std::size_t index) {
+    State& state = states_[index];
+    for (std::optional<Array>& array : state.kept) {
+        if (array) parameters_[index].fill_frozen_rows(*array, state.first_value);
+    }
+    frozen_versions_[index] = parameters_[index].frozen_version();
+    kept_changed(index);
+}
+
+Real* Optimizer::kept(std::size_t index, std::size_t k) {
+    std::optional<Array>& array = states_[index].kept[k];
+    if (!array) array = full(parameters_[index].shape(), states_[index].first_value);
+    return array->data();
 }
 
 void Optimizer::zero_grad(bool set_to_none) const {
@@ -112,10 +102,13 @@ void Optimizer::add_param_group(ParamGroup group) {
 
     const std::size_t count = parameters_.size() + group.params.size();
     frozen_versions_.reserve(count);
+    states_.reserve(count);
     parameters_.reserve(count);  // the last that can fail, but for the next line
     groups_.push_back(std::move(group));
     const std::vector<Parameter>& added = groups_.back().params;
+    const auto first = static_cast<Real>(first_value(groups_.back()));
     parameters_.insert(parameters_.end(), added.begin(), added.end());
+    while (states_.size() < count) states_.push_back({.first_value = first});
     frozen_versions_.resize(count, 0);
 }
 
@@ -158,12 +151,18 @@ std::string Optimizer::place_text(std::size_t index) const {
     return "parameter " + std::to_string(index) + " of group " + std::to_string(group);
 }
 
-/// Users may write to param_groups(): options are checked again, and the parameters must be those of the states.
-void Optimizer::check_unchanged() const {
-    auto expected = parameters_.begin();
+/// Users may write to param_groups(): options are checked again at every step.
+void Optimizer::check_options() const {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         const std::string problem = group_problem(groups_[g], true);
         if (!problem.empty()) fail<std::invalid_argument>(name_, ", group ", g, ": ", problem);
+    }
+}
+
+/// For the same reason: the parameters must be those of the states.
+void Optimizer::check_params() const {
+    auto expected = parameters_.begin();
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
         const std::vector<Parameter>& params = groups_[g].params;
         const auto left = static_cast<std::size_t>(parameters_.end() - expected);
         const bool same = params.size() <= left && std::equal(params.begin(), params.end(), expected);

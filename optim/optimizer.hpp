@@ -1,9 +1,12 @@
-// What all optimizers share: groups of parameters with options of their own, and a step that checks before it moves.
+// What all optimizers share: groups of parameters with options of their own, a step that checks before it moves, and
+// a state that can be saved.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/state_dict.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -20,19 +24,29 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 struct ParamGroup {
     std::vector<Parameter> params = {};
     std::optional<double> lr = {};
+    std::optional<double> lr_decay = {};
     std::optional<double> momentum = {};
     std::optional<double> dampening = {};
     std::optional<bool> nesterov = {};
     std::optional<std::array<double, 2>> betas = {};
     std::optional<double> eps = {};
     std::optional<double> weight_decay = {};
+    std::optional<double> initial_accumulator_value = {};
     std::optional<bool> amsgrad = {};
     std::optional<bool> maximize = {};
+    std::optional<bool> lazy_rows = {};
+};
+
+/// All that an optimizer knows apart from the parameters' values. Names begin with "optim.", so that tensors and
+/// metadata can go into one file with a model's (save_safetensors).
+struct OptimizerState {
+    StateDict tensors = {};                            ///< "optim.classifier.1.weight.exp_avg"
+    std::map<std::string, std::string> metadata = {};  ///< "optim.classifier.1.weight.step": "12", and every option
 };
 
 /// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
 /// (Parameter::freeze_rows) keep their bits and have no state: a row that a step finds frozen loses its, and starts
-/// without one when it is trained again.
+/// anew when it is trained again.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -52,44 +66,81 @@ public:
     /// options out of range or not the optimizer's, and on a parameter it already has; nothing is changed then.
     void add_param_group(ParamGroup group);
 
+    /// Copies of all arrays, counts of steps and options. A parameter is named as in `names` (a model's
+    /// named_parameters()); without names by its position among those of all groups, as in PyTorch. Of parameters that
+    /// made no step yet there are only arrays that are known from the beginning, as Adagrad's.
+    /// Throws std::invalid_argument if a parameter has no name, or one that another has too; std::logic_error as
+    /// step().
+    OptimizerState state_dict(const NamedParameters& names = {}) const;
+    /// Takes back what state_dict gave, options included: from there on every step gives the same bits. What does not
+    /// begin with "optim." is passed over; what is kept for rows that are frozen here is not taken.
+    /// All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected, given twice, misshapen
+    /// or out of range (and as state_dict does), and has changed nothing then.
+    void load_state_dict(const OptimizerState& state, const NamedParameters& names = {});
+
     /// The groups, whose options may be changed from step to step. Their `params` may not: step() then throws
     /// std::logic_error. Valid until the next add_param_group.
     std::span<ParamGroup> param_groups() { return groups_; }
     std::span<const ParamGroup> param_groups() const { return groups_; }
 
 protected:
-    /// `defaults` has a value for every option that the optimizer has, but possibly lr.
-    Optimizer(std::string_view name, ParamGroup defaults) : name_(name), defaults_(std::move(defaults)) {}
+    /// What is kept for one parameter, in the order of the names that the constructor was given.
+    struct State {
+        std::int64_t step = 0;                          ///< how many gradients have counted
+        Real first_value = 0;                           ///< of every element of an array that is made
+        std::array<std::optional<Array>, 3> kept = {};  ///< of the parameter's shape; made at their first use
+    };
+
+    /// `defaults` has a value for every option that the optimizer has, but possibly lr; `kept` are PyTorch's names.
+    Optimizer(std::string_view name, ParamGroup defaults, std::initializer_list<std::string_view> kept)
+        : name_(name), defaults_(std::move(defaults)), kept_names_(kept) {}
     Optimizer(Optimizer&&) = default;
     Optimizer& operator=(Optimizer&&) = default;
 
     /// The second half of construction, which needs the virtual functions below.
     void start(std::vector<ParamGroup> groups);
+    const std::string& name() const { return name_; }
     /// How many parameters there are; `index` in update() is below it.
     std::size_t parameter_count() const { return parameters_.size(); }
+    State& state(std::size_t index) { return states_[index]; }
+    /// The values of the k-th array that is kept for a parameter.
+    Real* kept(std::size_t index, std::size_t k);
 
 private:
     /// What is wrong with options that are each within their range; empty if nothing is.
     virtual std::string options_problem(const ParamGroup& /*group*/) const { return {}; }
     /// What is wrong with the gradient of a parameter, to follow "parameter 0 of shape (3, 4) has "; empty if nothing.
     virtual std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const = 0;
-    /// Zeroes what is kept for the frozen rows of a parameter; called at the first step after their set has changed.
-    virtual void forget_frozen_rows(std::size_t index, const Parameter& parameter) = 0;
     /// Moves one parameter, the index-th of all groups together: its trainable_runs(), and of a gradient by rows
     /// (which holds no frozen ones) the rows.
     virtual void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) = 0;
+    /// What arrays hold before their first step.
+    virtual double first_value(const ParamGroup& /*group*/) const { return 0; }
+    /// Whether the k-th array belongs to what is saved of a parameter that made so many steps, even if not made yet.
+    virtual bool keeps(std::size_t /*k*/, std::int64_t step, const ParamGroup& /*group*/) const { return step > 0; }
+    /// Arrays were loaded, or have lost their frozen rows.
+    virtual void kept_changed(std::size_t /*index*/) {}
 
+    struct LoadPlan;
     std::string group_problem(const ParamGroup& group, bool lr_required) const;
     void check_added(const std::vector<Parameter>& added) const;
-    void check_unchanged() const;
+    void check_options() const;
+    void check_params() const;
     void check_gradients() const;
     std::string place_text(std::size_t index) const;
     void respect_frozen_rows(std::size_t index, const Parameter& parameter);
+    void forget_frozen_rows(std::size_t index);
+    std::vector<std::string> parameter_names(const NamedParameters& names) const;
+    void save_kept(OptimizerState& to, std::size_t g, std::size_t index, const std::string& name) const;
+    void plan_group(LoadPlan& plan, std::size_t g, std::span<const std::string> names) const;
+    void plan_state(LoadPlan& plan, std::size_t g, std::size_t index, const std::string& name) const;
 
     std::string name_;
     ParamGroup defaults_;
+    std::vector<std::string_view> kept_names_;  // of the arrays in a State
     std::vector<ParamGroup> groups_;
     std::vector<Parameter> parameters_;           // of all groups in order, as they were added
+    std::vector<State> states_;                   // of each
     std::vector<std::uint64_t> frozen_versions_;  // of each, when its state last forgot its frozen rows
 };
 

@@ -2,6 +2,7 @@
 #include <embergrad/optim/sgd.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -9,6 +10,13 @@
 #include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// What the loops need, worked out in double: b <- keep b + take g.
+struct detail::SGDFactors {
+    Real sign, weight_decay, lr, momentum, keep, take;
+    bool nesterov;
+};
+
 namespace {
 
 ParamGroup defaults(const SGDOptions& options) {
@@ -20,11 +28,7 @@ ParamGroup defaults(const SGDOptions& options) {
             .maximize = options.maximize};
 }
 
-/// What the loops need, worked out in double: b <- keep b + take g.
-struct Factors {
-    Real sign, weight_decay, lr, momentum, keep, take;
-    bool nesterov;
-};
+using Factors = detail::SGDFactors;
 
 Factors factors(const ParamGroup& group, bool first) {
     return {.sign = static_cast<Real>(*group.maximize ? -1 : 1),
@@ -92,12 +96,24 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
     }
 }
 
+/// The rows of the momentum that are not all +0: momentum moves no other, not by a bit.
+std::vector<std::int64_t> rows_with_bits(const Shape& shape, const Real* b) {
+    std::vector<std::int64_t> rows;
+    const std::size_t d = shape[1];
+    const auto has_bits = [](Real x) { return x != 0 || std::signbit(x); };
+    for (std::size_t row = 0; row < shape[0]; ++row) {
+        if (std::any_of(b + row * d, b + (row + 1) * d, has_bits)) rows.push_back(static_cast<std::int64_t>(row));
+    }
+    return rows;
+}
+
 }  // namespace
 
 SGD::SGD(std::vector<Parameter> params, const SGDOptions& options)
     : SGD(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
 
-SGD::SGD(std::vector<ParamGroup> groups, const SGDOptions& options) : Optimizer("SGD", defaults(options)) {
+SGD::SGD(std::vector<ParamGroup> groups, const SGDOptions& options)
+    : Optimizer("SGD", defaults(options), {"momentum_buffer"}) {
     start(std::move(groups));
 }
 
@@ -111,47 +127,52 @@ std::string SGD::gradient_problem(const Parameter& parameter, const ParamGroup& 
     return "a gradient by rows, for which weight_decay must be 0, not " + detail::number_text(*group.weight_decay);
 }
 
-void SGD::forget_frozen_rows(std::size_t index, const Parameter& parameter) {
-    if (index >= states_.size() || !states_[index].started) return;
-    State& state = states_[index];
-    parameter.zero_frozen_rows(state.momentum);
-    std::erase_if(state.touched, [&](std::int64_t row) { return parameter.is_frozen(static_cast<std::size_t>(row)); });
+void SGD::kept_changed(std::size_t index) {
+    if (index < moving_.size()) moving_[index].known = false;
 }
 
 void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
-    const bool by_rows = parameter.gradient_kind() == GradientKind::rows;
-    if (by_rows) parameter.mutable_row_grad().coalesce();
-    if (*group.momentum == 0) {
-        const Factors f = factors(group, true);
-        if (by_rows && parameter.row_grad().size() == 0) return;
-        Real* p = parameter.mutable_value().data();
-        if (by_rows) return plain_rows(f, parameter.row_grad(), p);
-        const Real* g = parameter.grad().data();
-        for (const auto& [i, end] : parameter.trainable_runs()) plain_pass(f, end - i, g + i, p + i);
-        return;
+    Real* b = nullptr;
+    bool first = true;
+    if (*group.momentum != 0) {
+        b = kept(index, 0);
+        moving_.resize(parameter_count());
+        first = state(index).step++ == 0;
     }
-
-    states_.resize(parameter_count());
-    State& state = states_[index];
-    if (!state.started) state.momentum = zeros(parameter.shape());
-    const Factors f = factors(group, !state.started);
-    state.started = true;
-    if (by_rows) touch_rows(state, parameter.row_grad().rows());
-    state.all_rows |= !by_rows;
-
-    Real* p = parameter.mutable_value().data();
-    Real* b = state.momentum.data();
-    if (by_rows) return momentum_rows(f, parameter, state.all_rows ? nullptr : &state.touched, p, b);
-    const Real* g = parameter.grad().data();
-    for (const auto& [i, end] : parameter.trainable_runs()) momentum_pass(f, end - i, g + i, p + i, b + i);
+    const Factors f = factors(group, first);
+    if (parameter.gradient_kind() == GradientKind::dense) return step_dense(index, parameter, f, b);
+    parameter.mutable_row_grad().coalesce();
+    if (b != nullptr)
+        step_moving_rows(index, parameter, f, b);
+    else if (parameter.row_grad().size() > 0)
+        plain_rows(f, parameter.row_grad(), parameter.mutable_value().data());
 }
 
-void SGD::touch_rows(State& state, const std::vector<std::int64_t>& rows) {
-    if (state.all_rows) return;
+void SGD::step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
+    const Real* g = parameter.grad().data();
+    Real* p = parameter.mutable_value().data();
+    if (b != nullptr) moving_[index] = {.known = true, .all = true, .rows = {}};
+    for (const auto& [i, end] : parameter.trainable_runs()) {
+        if (b != nullptr)
+            momentum_pass(f, end - i, g + i, p + i, b + i);
+        else
+            plain_pass(f, end - i, g + i, p + i);
+    }
+}
+
+void SGD::step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
+    Moving& moving = moving_[index];
+    if (!moving.known) moving = {.known = true, .all = false, .rows = rows_with_bits(parameter.shape(), b)};
+    touch_rows(moving, parameter.row_grad().rows());
+    momentum_rows(f, parameter, moving.all ? nullptr : &moving.rows, parameter.mutable_value().data(), b);
+}
+
+void SGD::touch_rows(Moving& moving, const std::vector<std::int64_t>& rows) {
+    if (moving.all) return;
     merged_.clear();
-    merged_.reserve(state.touched.size() + rows.size());  // growing step by step would take twice as much
-    std::set_union(state.touched.begin(), state.touched.end(), rows.begin(), rows.end(), std::back_inserter(merged_));
-    std::swap(state.touched, merged_);
+    merged_.reserve(moving.rows.size() + rows.size());  // growing step by step would take twice as much
+    std::set_union(moving.rows.begin(), moving.rows.end(), rows.begin(), rows.end(), std::back_inserter(merged_));
+    std::swap(moving.rows, merged_);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

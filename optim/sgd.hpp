@@ -9,6 +9,9 @@
 #include <embergrad/optim/optimizer.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace detail {
+struct SGDFactors;
+}
 
 struct SGDOptions {
     std::optional<double> lr = {};  ///< required, here or in every group; >= 0
@@ -31,20 +34,23 @@ public:
     explicit SGD(std::vector<ParamGroup> groups, const SGDOptions& options = {});
 
 private:
-    struct State {
-        bool started = false;
-        Array momentum{Shape{0}};
-        bool all_rows = false;              // had a dense gradient: every row moves
-        std::vector<std::int64_t> touched;  // else the rows that ever had a gradient, ascending
+    /// Which rows momentum moves, whether they have a gradient or not.
+    struct Moving {
+        bool known = false;              // or to be found where the momentum is not zero
+        bool all = false;                // had a dense gradient
+        std::vector<std::int64_t> rows;  // else those that ever had a gradient, ascending
     };
 
     std::string options_problem(const ParamGroup& group) const override;
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
-    void forget_frozen_rows(std::size_t index, const Parameter& parameter) override;
     void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
-    void touch_rows(State& state, const std::vector<std::int64_t>& rows);
+    void kept_changed(std::size_t index) override;
+    using Factors = detail::SGDFactors;
+    void step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
+    void step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
+    void touch_rows(Moving& moving, const std::vector<std::int64_t>& rows);
 
-    std::vector<State> states_;
+    std::vector<Moving> moving_;
     std::vector<std::int64_t> merged_;  // scratch
 };
 

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string>
 #include <vector>
 
-#include <embergrad/optim/optimizer.hpp>
+#include <embergrad/optim/adam_family.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -22,26 +21,17 @@ struct SparseAdamOptions {
 ///   p[r] <- p[r] - lr sqrt(1 - beta2^t) / (1 - beta1^t) * m[r] / (sqrt(v[r]) + eps)
 /// It is not Adam with fewer rows: the moments of other rows do not decay, t counts the table's steps and not the
 /// row's (a row first touched at step 10 moves by 0.484 lr), and eps weighs 1 / sqrt(1 - beta2^t) times as much.
-/// Its two moments are as large as the table. A dense gradient is refused.
-class SparseAdam final : public Optimizer {
+/// Its two moments are as large as the table. A dense gradient is refused: Adam and AdamW with lazy_rows take both
+/// kinds.
+class SparseAdam final : public detail::AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& options = {});
     explicit SparseAdam(std::vector<ParamGroup> groups, const SparseAdamOptions& options = {});
 
 private:
-    struct State {
-        std::int64_t step = 0;  // 0: no arrays yet
-        Array m{Shape{0}};
-        Array v{Shape{0}};
-    };
-
     std::string options_problem(const ParamGroup& group) const override;
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
-    void forget_frozen_rows(std::size_t index, const Parameter& parameter) override;
-    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
-
-    std::vector<State> states_;
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -5,7 +5,9 @@
 #include <memory>
 
 #include <embergrad/layers/embedding.hpp>
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
+#include <embergrad/optim/adamw.hpp>
 #include <embergrad/optim/clip.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
@@ -51,6 +53,16 @@ std::vector<Case> cases() {
         make_case<Adam>("Adam with weight decay", false, AdamOptions{.lr = 0.1, .weight_decay = 0.1}),
         make_case<Adam>("amsgrad", false, AdamOptions{.lr = 0.1, .weight_decay = 0.1, .amsgrad = true}),
         make_case<Adam>("Adam, maximize", false, AdamOptions{.lr = 0.1, .maximize = true}),
+        make_case<AdamW>("AdamW", false, AdamWOptions{.lr = 0.1, .weight_decay = 0.1}),
+        make_case<AdamW>("AdamW with amsgrad", false, AdamWOptions{.lr = 0.1, .amsgrad = true, .maximize = true}),
+        make_case<Adam>("Adam, lazy", true, AdamOptions{.lr = 0.1, .lazy_rows = true}),
+        make_case<AdamW>("AdamW, lazy", true, AdamWOptions{.lr = 0.1, .weight_decay = 0, .lazy_rows = true}),
+        make_case<Adagrad>("Adagrad", false, AdagradOptions{.lr = 0.1}),
+        make_case<Adagrad>("Adagrad", true, AdagradOptions{.lr = 0.1}),
+        make_case<Adagrad>("Adagrad with weight decay", false,
+                           AdagradOptions{.lr = 0.1, .weight_decay = 0.1, .initial_accumulator_value = 0.5}),
+        make_case<Adagrad>("Adagrad that begins with 0.5", true,
+                           AdagradOptions{.lr = 0.1, .lr_decay = 0.1, .initial_accumulator_value = 0.5}),
         make_case<SparseAdam>("SparseAdam", true, SparseAdamOptions{.lr = 0.1}),
     };
 }

@@ -6,10 +6,15 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/tape.hpp>
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
+#include <embergrad/optim/adamw.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
 
@@ -35,6 +40,45 @@ void check_misuse(const auto& call, const std::string& message) {
     CHECK_THROWS_WITH_AS(call(), message.c_str(), std::logic_error);
 }
 
+// A group holds its parameters: none can be a generator that is empty at its second reading [S13.13].
+static_assert(std::is_same_v<decltype(ParamGroup::params), std::vector<Parameter>>);
+
+/// Every optimizer of dense gradients, some with options.
+std::vector<std::unique_ptr<Optimizer>> dense_optimizers(const std::vector<Parameter>& p, bool maximize) {
+    std::vector<std::unique_ptr<Optimizer>> all;
+    all.push_back(std::make_unique<SGD>(p, SGDOptions{.lr = 1e-3, .maximize = maximize}));
+    all.push_back(std::make_unique<SGD>(
+        p, SGDOptions{.lr = 1e-3, .momentum = 0.5, .weight_decay = 1e-3, .nesterov = true, .maximize = maximize}));
+    all.push_back(std::make_unique<Adam>(p, AdamOptions{.amsgrad = true, .maximize = maximize}));
+    all.push_back(std::make_unique<AdamW>(p, AdamWOptions{.weight_decay = 0.1, .maximize = maximize}));
+    all.push_back(std::make_unique<Adagrad>(p, AdagradOptions{.lr = 0.1, .lr_decay = 1e-3, .maximize = maximize}));
+    return all;
+}
+
+/// The parameters of a 2-8-1 net.
+struct Net {
+    Rng rng{7};
+    std::vector<Parameter> parameters{drawn({8, 2}), drawn({8}), drawn({1, 8}), drawn({1})};
+
+    Parameter drawn(const Shape& shape) {
+        Array values(shape);
+        for (Real& x : values.storage()) x = static_cast<Real>(rng.uniform(-0.7, 0.7));
+        return Parameter(std::move(values));
+    }
+
+    /// The binary cross entropy of exclusive or, its gradients left at the parameters.
+    double backward() const {
+        Tape tape;
+        const Var x = tape.constant(Array{{0, 0}, {0, 1}, {1, 0}, {1, 1}}), y = tape.constant(Array{0, 1, 1, 0});
+        const Var hidden = sigmoid(linear(x, tape.leaf(parameters[0]), tape.leaf(parameters[1])));
+        const Var logit = linear(hidden, tape.leaf(parameters[2]), tape.leaf(parameters[3]));
+        const Var p = sigmoid(reshape(logit, {4})), rest = tape.constant(ones({4})) - y;
+        const Var loss = neg(mean(y * log(p) + rest * log(tape.constant(ones({4})) - p)));
+        tape.backward(loss);
+        return static_cast<double>(loss.item());
+    }
+};
+
 }  // namespace
 
 TEST_CASE("optimizer: the spellings of the README") {
@@ -51,7 +95,7 @@ TEST_CASE("optimizer: the spellings of the README") {
     CHECK(listed.param_groups()[0].params.size() == 2);
 }
 
-TEST_CASE("optimizer: a group takes the optimizer's defaults where it says nothing") {
+TEST_CASE("optimizer: a group takes the optimizer's defaults where it says nothing [S9.6]") {
     Adam adam({ParamGroup{.params = {parameter()}, .lr = 1e-4, .betas = {{0.5, 0.6}}}, {.params = {parameter()}}},
               {.lr = 1e-3, .weight_decay = 0.1, .amsgrad = true});
     adam.add_param_group({.params = {parameter()}, .eps = 1e-5, .maximize = true});
@@ -92,7 +136,7 @@ TEST_CASE("optimizer: each group steps with its own options, also when they chan
     CHECK(late.value()(0) == Real(2));
 }
 
-TEST_CASE("optimizer: options out of range are refused in PyTorch's words") {
+TEST_CASE("optimizer: options out of range are refused in PyTorch's words [S9.6]") {
     const std::vector<Parameter> p{parameter()};
     const auto sgd = [&](SGDOptions o) { return [=] { SGD(p, o); }; };
     check_invalid(sgd({.lr = 0.1, .momentum = -0.5}), "SGD: Invalid momentum value: -0.5");
@@ -121,7 +165,7 @@ TEST_CASE("optimizer: options out of range are refused in PyTorch's words") {
     check_invalid(sparse({.betas = {1.0, 0.999}}), "SparseAdam: Invalid beta parameter at index 0: 1");
 }
 
-TEST_CASE("optimizer: a group's options are checked as the defaults are, and must be the optimizer's") {
+TEST_CASE("optimizer: a group's options are checked as the defaults are, and must be the optimizer's [S9.6] [S13.16]") {
     const Parameter p = parameter(), q = parameter();
     SGD sgd({p}, {.lr = 0.1, .momentum = 0.9, .nesterov = true});
     const auto add = [&](ParamGroup group) {
@@ -153,7 +197,7 @@ TEST_CASE("optimizer: a group's options are checked as the defaults are, and mus
         "SGD, group 1: no value for the required option lr");
 }
 
-TEST_CASE("optimizer: a parameter belongs to one place in one group") {
+TEST_CASE("optimizer: a parameter belongs to one place in one group [S9.6] [S13.15]") {
     const Parameter a = parameter({3, 4}), b = parameter({5});
     const Parameter tied = a;
     check_invalid([&] { Adam(std::vector<Parameter>{}); }, "Adam: optimizer got an empty parameter list");
@@ -248,13 +292,15 @@ TEST_CASE("optimizer: a gradient that was replaced by one that does not fit is r
     CHECK(table.value() == ones({3, 2}));
 }
 
-TEST_CASE("optimizer: a step without gradients is no step, and frozen parameters are left out") {
+TEST_CASE("optimizer: a step without gradients is no step, and frozen parameters are left out [S9.6]") {
     const Parameter a = parameter(), frozen = parameter();
     frozen.set_requires_grad(false);
     std::vector<std::unique_ptr<Optimizer>> all;
     all.push_back(std::make_unique<SGD>(std::vector{a, frozen}, SGDOptions{.lr = 0.1, .momentum = 0.9}));
     all.push_back(std::make_unique<Adam>(std::vector{a, frozen}));
     all.push_back(std::make_unique<SparseAdam>(std::vector{a, frozen}));
+    all.push_back(std::make_unique<AdamW>(std::vector{a, frozen}));
+    all.push_back(std::make_unique<Adagrad>(std::vector{a, frozen}));
     const std::uint64_t before = memory_stats().system_allocations;
     for (const auto& optimizer : all) optimizer->step();
     frozen.add_grad(zeros({3, 2}));
@@ -265,7 +311,7 @@ TEST_CASE("optimizer: a step without gradients is no step, and frozen parameters
     CHECK(memory_stats().system_allocations <= before + 1);  // the zeros above at most
 }
 
-TEST_CASE("optimizer: zero_grad drops the gradient; zeros that are kept still move") {
+TEST_CASE("optimizer: zero_grad drops the gradient; zeros that are kept still move [S8.7]") {
     const Parameter a = parameter({1}, 0);
     Adam adam({a}, {.lr = 0.1});
     a.add_grad(ones({1}));
@@ -294,4 +340,61 @@ TEST_CASE("optimizer: a moved optimizer keeps its state") {
     twin.step();
     CHECK(a.value()(0) == b.value()(0));
     CHECK(a.value()(0) == Real(-2.5));
+}
+
+// PyTorch's _test_basic_cases.
+TEST_CASE("optimizer: each lowers (W x + b)^2 in 200 steps, and raises it with maximize [S9.0]") {
+    for (const bool maximize : {false, true}) {
+        for (std::size_t k = 0; k < 5; ++k) {
+            CAPTURE(k);
+            Rng rng(1);
+            const auto drawn = [&](const Shape& shape) {
+                Array values(shape);
+                for (Real& x : values.storage()) x = static_cast<Real>(rng.normal());
+                return Parameter(std::move(values));
+            };
+            const std::vector<Parameter> p{drawn({10, 5}), drawn({10})};
+            const Array x = drawn({5}).value();
+            const auto optimizer = std::move(dense_optimizers(p, maximize)[k]);
+            const auto backward = [&] {
+                optimizer->zero_grad();
+                Tape tape;
+                const Var y = linear(tape.constant(x), tape.leaf(p[0]), tape.leaf(p[1]));
+                const Var loss = sum(y * y);
+                tape.backward(loss);
+                return static_cast<double>(loss.item());
+            };
+            const double first = backward();
+            for (int step = 0; step < 200; ++step) {
+                backward();
+                optimizer->step();
+            }
+            CHECK((backward() > first) == maximize);
+        }
+    }
+}
+
+// PyTorch's XORConvergence.
+TEST_CASE("optimizer: each teaches a small net exclusive or within 3000 steps [S9.1] [S9.2] [S9.3] [S9.5]") {
+    for (int k = 0; k < 6; ++k) {
+        CAPTURE(k);
+        const Net net;
+        const std::vector<Parameter>& p = net.parameters;
+        std::vector<std::unique_ptr<Optimizer>> all;
+        all.push_back(
+            std::make_unique<SGD>(p, SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-6, .nesterov = true}));
+        all.push_back(std::make_unique<Adagrad>(p, AdagradOptions{.lr = 1, .lr_decay = 1e-3, .weight_decay = 1e-6}));
+        all.push_back(std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .weight_decay = 1e-6}));
+        all.push_back(std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .weight_decay = 1e-6, .amsgrad = true}));
+        all.push_back(std::make_unique<AdamW>(p, AdamWOptions{.lr = 0.1, .weight_decay = 1e-3}));
+        all.push_back(std::make_unique<AdamW>(p, AdamWOptions{.lr = 0.1, .weight_decay = 1e-3, .amsgrad = true}));
+        Optimizer& optimizer = *all[static_cast<std::size_t>(k)];
+        double loss = 1;
+        for (int step = 0; step < 3000 && loss > 0.1; ++step) {
+            optimizer.zero_grad();
+            loss = net.backward();
+            optimizer.step();
+        }
+        CHECK(loss <= 0.1);
+    }
 }

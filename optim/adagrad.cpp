@@ -1,0 +1,82 @@
+// Adagrad: one pass over gradient, values and sums of squares, the same for a row alone.
+#include <embergrad/optim/adagrad.hpp>
+
+#include <cmath>
+#include <utility>
+
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/simd.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+ParamGroup defaults(const AdagradOptions& options) {
+    return {.lr = options.lr,
+            .lr_decay = options.lr_decay,
+            .eps = options.eps,
+            .weight_decay = options.weight_decay,
+            .initial_accumulator_value = options.initial_accumulator_value,
+            .maximize = options.maximize};
+}
+
+/// What the loop needs, worked out in double.
+struct Factors {
+    Real sign, weight_decay, lr, eps;
+};
+
+Factors factors(const ParamGroup& group, std::int64_t t) {
+    const double lr = *group.lr / (1 + static_cast<double>(t - 1) * *group.lr_decay);
+    return {.sign = static_cast<Real>(*group.maximize ? -1 : 1),
+            .weight_decay = static_cast<Real>(*group.weight_decay),
+            .lr = static_cast<Real>(lr),
+            .eps = static_cast<Real>(*group.eps)};
+}
+
+EMBERGRAD_SIMD void adagrad_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
+                                 Real* __restrict s) {
+    for (std::size_t i = 0; i < n; ++i) {
+        Real gradient = f.sign * g[i];
+        if (f.weight_decay != 0) gradient += f.weight_decay * p[i];  // 0 times an infinite p would be NaN
+        s[i] += gradient * gradient;
+        p[i] -= f.lr * gradient / (std::sqrt(s[i]) + f.eps);
+    }
+}
+
+}  // namespace
+
+Adagrad::Adagrad(std::vector<Parameter> params, const AdagradOptions& options)
+    : Adagrad(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
+
+Adagrad::Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options)
+    : Optimizer("Adagrad", defaults(options), {"sum"}) {
+    start(std::move(groups));
+}
+
+std::string Adagrad::gradient_problem(const Parameter& parameter, const ParamGroup& group) const {
+    if (parameter.gradient_kind() == GradientKind::dense || *group.weight_decay == 0) return {};
+    return "a gradient by rows, for which weight_decay must be 0, not " + detail::number_text(*group.weight_decay);
+}
+
+void Adagrad::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
+    Real* s = kept(index, 0);
+    const Factors f = factors(group, ++state(index).step);
+    if (parameter.gradient_kind() == GradientKind::dense) {
+        const Real* g = parameter.grad().data();
+        Real* p = parameter.mutable_value().data();
+        for (const auto& [i, end] : parameter.trainable_runs()) adagrad_pass(f, end - i, g + i, p + i, s + i);
+        return;
+    }
+    RowGradient& gradient = parameter.mutable_row_grad();
+    if (gradient.size() == 0) return;
+    gradient.coalesce();
+    const std::size_t d = gradient.width();
+    const Real* g = gradient.values().data();
+    Real* p = parameter.mutable_value().data();
+    for (std::int64_t row : gradient.rows()) {
+        const std::size_t start = static_cast<std::size_t>(row) * d;
+        adagrad_pass(f, d, g, p + start, s + start);
+        g += d;
+    }
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

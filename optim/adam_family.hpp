@@ -1,0 +1,31 @@
+// What Adam, AdamW and SparseAdam share: two moments for each parameter, and a rule for each kind of gradient.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <embergrad/optim/optimizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+/// Steps a dense gradient by Adam's rule and one by rows by SparseAdam's; the classes that derive from it say which
+/// they take. Both move the same moments and the same count of steps.
+class AdamFamily : public Optimizer {
+protected:
+    /// How weight decay acts: on the gradient, or on the values themselves.
+    enum class Decay { of_gradient, of_values };
+
+    AdamFamily(std::string_view name, ParamGroup defaults, Decay decay)
+        : Optimizer(name, std::move(defaults), {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}), decay_(decay) {}
+
+private:
+    std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
+    void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) override;
+    bool keeps(std::size_t k, std::int64_t step, const ParamGroup& group) const override;
+    void step_dense(std::size_t index, const Parameter& parameter, const ParamGroup& group);
+    void step_rows(std::size_t index, const Parameter& parameter, const ParamGroup& group);
+
+    Decay decay_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,64 @@
+// Options and counts as text, and what is wrong with those that come back. Not installed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <embergrad/engine/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+using Metadata = std::map<std::string, std::string>;
+
+/// Numbers as the shortest text that reads back as the same; lists with commas between.
+std::string text_of(bool value);
+std::string text_of(double value);
+std::string text_of(std::int64_t value);
+std::string text_of(const std::array<double, 2>& values);
+std::string text_of(const std::vector<double>& values);
+std::string text_of(const std::vector<std::int64_t>& values);
+
+/// Each reads the whole text, or says that it cannot.
+bool read_text(std::string_view text, bool& value);
+bool read_text(std::string_view text, double& value);
+bool read_text(std::string_view text, std::int64_t& value);
+bool read_text(std::string_view text, std::array<double, 2>& values);
+bool read_text(std::string_view text, std::vector<double>& values);
+bool read_text(std::string_view text, std::vector<std::int64_t>& values);
+
+/// The values of a saved state under one prefix. Whoever loads asks for each once; what was not asked for, not there or
+/// not to be read is a problem, and all problems are told together.
+class SavedValues {
+public:
+    SavedValues(const Metadata& metadata, std::string_view prefix);
+
+    /// Whether there is a value, and it can be read.
+    template <class T>
+    bool take(const std::string& name, T& value) {
+        const auto entry = left_.extract(name);
+        if (entry.empty()) {
+            add_problem("missing: " + name);
+            return false;
+        }
+        if (read_text(entry.mapped(), value)) return true;
+        add_problem("unreadable: " + name + " is '" + entry.mapped() + "'");
+        return false;
+    }
+    /// A value that must be the same on both sides.
+    void expect(const std::string& name, const std::string& here);
+    void add_problem(const std::string& problem) { problems_ += "\n  " + problem; }
+    /// To be called last.
+    void refuse_the_rest();
+    /// One a line; empty if all is well.
+    const std::string& problems() const { return problems_; }
+
+private:
+    Metadata left_;
+    std::string problems_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

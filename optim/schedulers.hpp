@@ -1,0 +1,128 @@
+// Learning rates that change from epoch to epoch.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <embergrad/optim/optimizer.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+// Each of these is a formula: the learning rate at epoch e of a group that had `base` at first. An LRScheduler applies
+// it to an optimizer. Names and fields are PyTorch's.
+
+/// base gamma^floor(e / step_size)
+struct StepLR {
+    std::int64_t step_size = 0;  ///< required, >= 1
+    double gamma = 0.1;          ///< >= 0
+};
+
+/// base gamma^(how many milestones are <= e)
+struct MultiStepLR {
+    std::vector<std::int64_t> milestones = {};  ///< each >= 0, in any order
+    double gamma = 0.1;                         ///< >= 0
+};
+
+/// base gamma^e
+struct ExponentialLR {
+    double gamma = std::numeric_limits<double>::quiet_NaN();  ///< required, >= 0
+};
+
+/// eta_min + (base - eta_min) (1 + cos(pi e / T_max)) / 2 (Loshchilov and Hutter 2017, without restarts). After T_max
+/// it rises again.
+struct CosineAnnealingLR {
+    std::int64_t T_max = 0;  ///< required, >= 1
+    double eta_min = 0;      ///< >= 0
+};
+
+/// base f(e), with one f for all groups, or one for each. What f gives must be finite and not negative.
+struct LambdaLR {
+    std::vector<std::function<double(std::int64_t epoch)>> lr_lambda;
+};
+
+/// base (start_factor + (end_factor - start_factor) min(e, total_iters) / total_iters)
+struct LinearLR {
+    double start_factor = 1.0 / 3;  ///< in [0, 1]
+    double end_factor = 1;          ///< in [0, 1]
+    std::int64_t total_iters = 5;   ///< >= 1
+};
+
+/// base factor before epoch total_iters, base from there on
+struct ConstantLR {
+    double factor = 1.0 / 3;       ///< in [0, 1]
+    std::int64_t total_iters = 5;  ///< >= 1
+};
+
+struct Schedule;
+
+/// One schedule after another: the second from epoch milestones[0] on, the third from milestones[1] on. Each counts
+/// its epochs from 0.
+struct SequentialLR {
+    std::vector<Schedule> schedules;
+    std::vector<std::int64_t> milestones;  ///< one fewer than schedules; ascending, from 1 on
+};
+
+/// Any of them.
+struct Schedule {
+    using Kind = std::variant<StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LambdaLR, LinearLR, ConstantLR,
+                              SequentialLR>;
+    Schedule(StepLR schedule);
+    Schedule(MultiStepLR schedule);
+    Schedule(ExponentialLR schedule);
+    Schedule(CosineAnnealingLR schedule);
+    Schedule(LambdaLR schedule);
+    Schedule(LinearLR schedule);
+    Schedule(ConstantLR schedule);
+    Schedule(SequentialLR schedule);
+
+    Kind kind;
+};
+
+/// base min(1, (e + 1) / epochs): a linear rise that begins at base / epochs. Throws std::invalid_argument unless
+/// epochs >= 1.
+LambdaLR warm_up(std::int64_t epochs);
+
+/// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is the
+/// learning rate it had when the scheduler was made. Rates are computed from these two alone, so that one that was set
+/// by hand lasts until the next step(). Groups that were added later keep their own.
+/// The optimizer must live as long as the scheduler, and must not be moved.
+class LRScheduler {
+public:
+    /// Sets the rates of epoch 0. Throws std::invalid_argument on options out of range, on a number of functions that
+    /// is neither 1 nor that of the groups, and as step(); nothing is changed then.
+    LRScheduler(Optimizer& optimizer, Schedule schedule);
+
+    /// To be called once an epoch, after the optimizer's steps. Throws std::invalid_argument if a rate is not finite
+    /// or negative; nothing is changed then.
+    void step();
+    /// How often step() was called.
+    std::int64_t last_epoch() const { return epoch_; }
+    /// The rates that were set last, of each group.
+    const std::vector<double>& get_last_lr() const { return last_lr_; }
+
+    /// The epoch, the bases and all options but functions. Names begin with "scheduler.", so that they can go into one
+    /// file with an optimizer's.
+    std::map<std::string, std::string> state_dict() const;
+    /// Takes back what state_dict gave, and sets the rates of that epoch. Names with another beginning are passed over.
+    /// All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected or out of range, and has
+    /// changed nothing then.
+    void load_state_dict(const std::map<std::string, std::string>& state);
+
+private:
+    std::vector<double> rates(const Schedule& schedule, const std::vector<double>& bases, std::int64_t epoch) const;
+    void set(std::int64_t epoch, std::vector<double> rates);
+
+    Optimizer* optimizer_;
+    Schedule schedule_;
+    std::vector<double> bases_;  // of each group
+    std::int64_t epoch_ = 0;
+    std::vector<double> last_lr_;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
