@@ -151,8 +151,9 @@ TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows") {
         const Array dense = gradient({.padding_idx = 3});
         check_arrays_near(dense, naive_gradient(ids, g, 50, 3, false), kDouble ? 1e-12 : 1e-4);
         check_same(gradient({.padding_idx = 3, .sparse = true}), dense);
-        check_arrays_near(gradient({.padding_idx = 3, .scale_grad_by_freq = true}), naive_gradient(ids, g, 50, 3, true),
-                          kDouble ? 1e-12 : 1e-4);
+        const Array divided = gradient({.padding_idx = 3, .scale_grad_by_freq = true});
+        check_arrays_near(divided, naive_gradient(ids, g, 50, 3, true), kDouble ? 1e-12 : 1e-4);
+        check_same(gradient({.padding_idx = 3, .scale_grad_by_freq = true, .sparse = true}), divided);
     }
 }
 
@@ -288,6 +289,51 @@ TEST_CASE("embedding: by frequency, a row with k equal contributions gets one; e
     check_near(table.grad(), {2, 2, 0, 0});
 }
 
+TEST_CASE("embedding: by frequency and by rows, where torch refuses: each position is divided [1.6] [13.5]") {
+    const Parameter table = looked_up({.padding_idx = 0, .scale_grad_by_freq = true, .sparse = true}, {4, 1, 0, 4, 4});
+    const Array g = wave({5, 2}, 10);
+    CHECK(table.row_grad().rows() == std::vector<std::int64_t>{4, 1, 4, 4});
+    std::vector<double> expected;
+    for (const std::size_t i : {0u, 1u, 2u, 3u, 6u, 7u, 8u, 9u})
+        expected.push_back(element(g, i) / (i == 2 || i == 3 ? 1 : 3));
+    check_near(table.row_grad().values(), expected);
+    CHECK(looked_up({.padding_idx = 0, .scale_grad_by_freq = true, .sparse = true}, {0, 0}).row_grad().size() == 0);
+
+    const EmbeddingOptions options{.scale_grad_by_freq = true, .sparse = true};
+    const Parameter twice(ones({4, 1}));  // each lookup counts by itself
+    Tape tape;
+    tape.backward(sum(embedding(tape, twice, {0, 0, 0, 1}, options)) + sum(embedding(tape, twice, {0, 1, 1}, options)));
+    check_near(dense_gradient(twice), {2, 2, 0, 0});
+}
+
+TEST_CASE("embedding: lookups by rows and dense ones in any order, in one graph or several, with frozen rows [1.8]") {
+    const std::vector<IdArray> lookups = {{0, 2, 2}, {2, 1, 3}, {3, 3, 0}};
+    Array expected = zeros({4, 2});
+    for (const IdArray& ids : lookups) {
+        const Array gradient = looked_up({}, ids, {4, 2}).grad();
+        for (std::size_t i = 0; i < 8; ++i) expected.data()[i] += gradient.data()[i];
+    }
+    expected.data()[6] = expected.data()[7] = 0;  // row 3 is frozen
+    for (unsigned kinds = 0; kinds < 8; ++kinds) {
+        CAPTURE(kinds);
+        const Parameter together(wave({4, 2})), apart(wave({4, 2}));
+        together.freeze_rows({3}), apart.freeze_rows({3});
+        Tape tape;
+        Var total = tape.constant(zeros({}));
+        for (std::size_t k = 0; k < 3; ++k) {
+            const EmbeddingOptions options{.sparse = (kinds >> k & 1) != 0};
+            total = total + sum(embedding(tape, together, lookups[k], options) * tape.constant(wave({3, 2}, 10)));
+            Tape step;
+            step.backward(embedding(step, apart, lookups[k], options), wave({3, 2}, 10));
+        }
+        tape.backward(total);
+        for (const Parameter& table : {together, apart}) {
+            CHECK(table.gradient_kind() == (kinds == 7 ? GradientKind::rows : GradientKind::dense));
+            check_arrays_near(dense_gradient(table), expected);
+        }
+    }
+}
+
 TEST_CASE("embedding: gradients by rows add up behind each other, with the ids of each lookup") {
     const Parameter table(ones({10, 1}));
     const EmbeddingOptions options{.sparse = true};
@@ -352,8 +398,6 @@ TEST_CASE("embedding: options and tables that make no sense are refused") {
     refused({.max_norm = -1}, "embedding: max_norm must not be negative or NaN, but got -1");
     refused({.max_norm = kNaN}, "embedding: max_norm must not be negative or NaN, but got nan");
     refused({.max_norm = 1, .norm_type = kNaN}, "embedding: norm_type must not be NaN");
-    refused({.scale_grad_by_freq = true, .sparse = true},
-            "embedding: scale_grad_by_freq needs a dense gradient; leave sparse off");
     check_refused<std::invalid_argument>([] { check_embedding_options({.padding_idx = 0}, 0); },
                                          "embedding: padding_idx 0 must be within a table of 0 rows");
     check_refused<std::invalid_argument>([&] { embedding(tape, Parameter(ones({})), {0}); },
