@@ -199,11 +199,13 @@ struct CrossEntropyOptions {
     double label_smoothing = 0;  ///< 0..1: how much of the target is spread evenly over all classes
 };
 
-/// -log softmax(logits)[target], in nats. logits: (B, K) and targets: (B) ids, or (K) and (). Reduction none gives (B)
-/// or (). The mean divides by the weights of the targets that count (of nothing: NaN, as PyTorch's).
+/// -log softmax(logits)[target], in nats. logits: (B, K, ...) and targets: (B, ...) ids, or (K) and (): the axis of the
+/// classes is the second. Reduction none gives the shape of the targets. The mean divides by the weights of the targets
+/// that count (of nothing: NaN, as PyTorch's).
 /// Throws std::out_of_range for a target that is neither a class nor ignore_index, with its position.
 Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions& options = {});
-/// Against class probabilities of the same shape as the logits; the mean divides by B. ignore_index must be negative.
+/// Against class probabilities of the same shape as the logits; the mean divides by B (times the axes behind K).
+/// ignore_index must be negative.
 Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& options = {});
 /// The same from an array of reals. (A template, so that arrays and lists of integers are ids.)
 template <class E>
