@@ -1,5 +1,6 @@
 // EmbeddingBag: rows of a table gathered straight into one row for each bag, and the way back to table and weights.
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace {
 
 using namespace detail;
 
-constexpr std::size_t kBlock = 32;  // rows added in Real before their sum goes on in double
+constexpr std::size_t kBlock = 32;                    // rows added in Real before their sum goes on in double
+constexpr std::size_t kColumns = 256 / sizeof(Real);  // of a row at a time: their sums stay in registers
 constexpr std::int64_t kNoPosition = -1;
 
 EmbeddingOptions lookup_options(const EmbeddingBagOptions& options) {
@@ -117,14 +119,6 @@ void multiply(RealVector& factors, const Array& weights) {
     for (std::size_t i = 0; i < factors.size(); ++i) factors[i] *= weights.data()[i];
 }
 
-EMBERGRAD_SIMD void add_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
-    for (std::size_t j = 0; j < d; ++j) to[j] += from[j] * factor;
-}
-
-EMBERGRAD_SIMD void max_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
-    for (std::size_t j = 0; j < d; ++j) to[j] = from[j] * factor > to[j] ? from[j] * factor : to[j];
-}
-
 /// The table as the bags see it.
 struct Rows {
     const Bags& bags;
@@ -134,80 +128,105 @@ struct Rows {
 
     const Real* at(std::size_t position) const { return table + bags.row(position) * d; }
     Real factor(std::size_t position) const { return factors.empty() ? Real{1} : factors[position]; }
-    void prefetch(std::size_t position, std::size_t end) const {
-        if (position < end) prefetch_row(at(position), d);
+};
+
+/// The rows of some bags that are not padding, in order.
+struct KeptRows {
+    std::vector<const Real*, Allocator<const Real*>> rows;
+    IdVector positions;
+    RealVector factors;
+    std::vector<std::size_t, Allocator<std::size_t>> ends;  // of each bag among the rows
+
+    KeptRows(const Rows& all, std::size_t first_bag, std::size_t last_bag) {
+        const std::size_t n = all.bags.end(last_bag - 1) - all.bags.begin(first_bag);
+        rows.reserve(n), positions.reserve(n), factors.reserve(n), ends.reserve(last_bag - first_bag);
+        for (std::size_t bag = first_bag; bag < last_bag; ++bag) {
+            all.bags.for_each_position(bag, bag + 1, [&](std::size_t, std::size_t position) {
+                rows.push_back(all.at(position));
+                positions.push_back(static_cast<std::int64_t>(position));
+                factors.push_back(all.factor(position));
+            });
+            ends.push_back(rows.size());
+        }
+    }
+    [[gnu::always_inline]] void prefetch_after(std::size_t row, std::size_t d) const {
+        if (row + kPrefetch < rows.size()) prefetch_row(rows[row + kPrefetch], d);
     }
 };
 
-/// The sum of a long bag: what its blocks of rows came to, in double.
-class BlockSums {
-public:
-    /// Takes a full block out of `row`.
-    void take(Real* row, std::size_t d) {
-        sums_.resize(d, 0.0);
+/// to[j] = scale * the sum of rows begin .. end - 1 in some columns; in blocks short enough for Real, then in double.
+[[gnu::always_inline]] inline void sum_columns(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
+                                               std::size_t column, std::size_t columns, Real scale, Real* to) {
+    std::array<double, kColumns> sums{};
+    for (std::size_t first = begin; first < end; first += kBlock) {
+        std::array<Real, kColumns> block{};
+        for (std::size_t row = first; row < std::min(end, first + kBlock); ++row) {
+            if (column == 0) kept.prefetch_after(row, d);
+            const Real* from = kept.rows[row] + column;
+            const Real factor = kept.factors[row];
+            for (std::size_t j = 0; j < columns; ++j) block[j] += from[j] * factor;
+        }
+        for (std::size_t j = 0; j < columns; ++j) sums[j] += static_cast<double>(block[j]);
+    }
+    for (std::size_t j = 0; j < columns; ++j) to[column + j] = static_cast<Real>(sums[j]) * scale;
+}
+
+/// to = the sum of rows begin .. end - 1, or their mean.
+EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d, bool mean,
+                            Real* to) {
+    const Real scale = mean && end > begin ? static_cast<Real>(1.0 / static_cast<double>(end - begin)) : Real{1};
+    std::size_t column = 0;
+    for (; column + kColumns <= d; column += kColumns) sum_columns(kept, begin, end, d, column, kColumns, scale, to);
+    if (column < d) sum_columns(kept, begin, end, d, column, d - column, scale, to);
+}
+
+/// to = the largest of rows begin .. end - 1 in each column.
+EMBERGRAD_SIMD void max_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
+                            Real* __restrict to) {
+    for (std::size_t row = begin; row < end; ++row) {
+        kept.prefetch_after(row, d);
+        const Real* from = kept.rows[row];
+        const Real factor = kept.factors[row];
         for (std::size_t j = 0; j < d; ++j) {
-            sums_[j] += static_cast<double>(row[j]);
-            row[j] = 0;
+            const Real x = from[j] * factor;
+            to[j] = row == begin || x > to[j] ? x : to[j];
         }
     }
-    /// Adds the blocks to the rest in `row`, and forgets them.
-    void give(Real* row, std::size_t d) {
-        for (std::size_t j = 0; j < d; ++j) row[j] = static_cast<Real>(sums_[j] + static_cast<double>(row[j]));
-        sums_.clear();
-    }
-
-private:
-    std::vector<double, Allocator<double>> sums_;
-};
-
-/// to = the sum of a bag's rows, or their mean. Rows are fetched ahead up to position `last`.
-void sum_bag(const Rows& rows, std::size_t bag, std::size_t last, bool mean, BlockSums& blocks, Real* to) {
-    std::fill_n(to, rows.d, Real{0});
-    std::size_t kept = 0;
-    for (std::size_t position = rows.bags.begin(bag); position < rows.bags.end(bag); ++position) {
-        rows.prefetch(position + kPrefetch, last);
-        if (rows.bags.is_padding(position)) continue;
-        add_row(rows.at(position), rows.d, rows.factor(position), to);
-        if (++kept % kBlock == 0) blocks.take(to, rows.d);
-    }
-    if (kept >= kBlock) blocks.give(to, rows.d);
-    if (mean && kept > 1) scale_row(to, rows.d, static_cast<Real>(1.0 / static_cast<double>(kept)));
 }
 
-/// to = the largest of a bag's rows in each column; winner: (D), the first position that has it, or nullptr.
-void max_bag(const Rows& rows, std::size_t bag, std::size_t last, Real* to, std::int64_t* winner) {
-    bool empty = true;
-    for (std::size_t position = rows.bags.begin(bag); position < rows.bags.end(bag); ++position) {
-        rows.prefetch(position + kPrefetch, last);
-        if (rows.bags.is_padding(position)) continue;
-        const Real* from = rows.at(position);
-        const Real factor = rows.factor(position);
-        if (std::exchange(empty, false)) {
-            for (std::size_t j = 0; j < rows.d; ++j) to[j] = from[j] * factor;
-            if (winner != nullptr) std::fill_n(winner, rows.d, static_cast<std::int64_t>(position));
-            continue;
+/// The same, and winner = the first position that has it.
+EMBERGRAD_SIMD void argmax_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
+                               Real* __restrict to, std::int64_t* __restrict winner) {
+    for (std::size_t row = begin; row < end; ++row) {
+        kept.prefetch_after(row, d);
+        const Real* from = kept.rows[row];
+        const Real factor = kept.factors[row];
+        const std::int64_t position = kept.positions[row];
+        for (std::size_t j = 0; j < d; ++j) {
+            const Real x = from[j] * factor;
+            const bool larger = row == begin || x > to[j];
+            to[j] = larger ? x : to[j];
+            winner[j] = larger ? position : winner[j];
         }
-        for (std::size_t j = 0; winner != nullptr && j < rows.d; ++j) {
-            if (from[j] * factor > to[j]) winner[j] = static_cast<std::int64_t>(position);
-        }
-        max_row(from, rows.d, factor, to);
     }
-    if (!empty) return;
-    std::fill_n(to, rows.d, Real{0});
-    if (winner != nullptr) std::fill_n(winner, rows.d, kNoPosition);
 }
 
-/// Every bag into its row of `out`, (B, D); winners: (B, D) for max, or nullptr.
-void fill_bags(const Rows& rows, BagMode mode, Real* out, std::int64_t* winners) {
+/// Every bag into its row of `out`, (B, D); winners: (B, D) for max on the way back, or empty.
+void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
     parallel_for(rows.bags.count(), rows.bags.tile(), [&](std::size_t first, std::size_t last) {
-        BlockSums blocks;
-        const std::size_t last_position = rows.bags.end(last - 1);
-        for (std::size_t bag = first; bag < last; ++bag) {
+        const KeptRows kept(rows, first, last);
+        for (std::size_t bag = first, begin = 0; bag < last; ++bag) {
+            const std::size_t end = kept.ends[bag - first];
             Real* to = out + bag * rows.d;
-            if (mode == BagMode::max)
-                max_bag(rows, bag, last_position, to, winners == nullptr ? nullptr : winners + bag * rows.d);
+            if (begin == end)
+                std::fill_n(to, rows.d, Real{0});
+            else if (mode != BagMode::max)
+                sum_bag(kept, begin, end, rows.d, mode == BagMode::mean, to);
+            else if (winners.empty())
+                max_bag(kept, begin, end, rows.d, to);
             else
-                sum_bag(rows, bag, last_position, mode == BagMode::mean, blocks, to);
+                argmax_bag(kept, begin, end, rows.d, to, winners.data() + bag * rows.d);
+            begin = end;
         }
     });
 }
@@ -223,6 +242,10 @@ RealVector gradient_factors(const Bags& bags, const EmbeddingBagOptions& options
                       static_cast<Real>(1.0 / static_cast<double>(kept)));
     }
     return factors;
+}
+
+EMBERGRAD_SIMD void add_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
+    for (std::size_t j = 0; j < d; ++j) to[j] += from[j] * factor;
 }
 
 /// dtable[row of p] += factor of p * dout[bag of p], in the order of the positions
@@ -257,37 +280,32 @@ void add_dense_max_gradient(Var table, Var out, const Bags& bags, const IdVector
     const std::size_t d = table.dim(1);
     const Real* dout = out.grad().data();
     Real* dtable = table.grad().data();
-    for (std::size_t i = 0; i < winners.size(); ++i) {
-        if (winners[i] != kNoPosition) dtable[bags.row(static_cast<std::size_t>(winners[i])) * d + i % d] += dout[i];
+    for (std::size_t i = 0; i < winners.size(); i += d) {
+        for (std::size_t j = 0; j < d && winners[i] != kNoPosition; ++j)
+            dtable[bags.row(static_cast<std::size_t>(winners[i + j])) * d + j] += dout[i + j];
     }
 }
 
-/// The positions of a bag that are the largest in some column, in order.
-IdVector distinct_winners(const std::int64_t* winners, std::size_t d) {
-    IdVector positions(winners, winners + d);
-    std::sort(positions.begin(), positions.end());
-    positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
-    std::erase(positions, kNoPosition);
-    return positions;
-}
-
-/// A row for each position that is the largest in some column; zeros in the others.
+/// A row for each position that is the largest in some column, in order; zeros in the other columns.
 void add_row_max_gradient(Var table, Var out, const Bags& bags, const IdVector& winners) {
     const std::size_t d = table.dim(1);
+    const Real* dout = out.grad().data();
+    IdVector row_of(bags.ids.size(), kNoRow);  // of each position in the gradient
+    for (std::int64_t winner : winners) {
+        if (winner != kNoPosition) row_of[static_cast<std::size_t>(winner)] = 0;
+    }
     std::vector<std::int64_t> rows;
-    IdVector row_of(winners.size());  // where among `rows` each column of each bag has its gradient
-    for (std::size_t bag = 0; bag < bags.count(); ++bag) {
-        const IdVector positions = distinct_winners(winners.data() + bag * d, d);
-        for (std::size_t i = bag * d; i < (bag + 1) * d; ++i) {
-            const auto place = std::lower_bound(positions.begin(), positions.end(), winners[i]) - positions.begin();
-            row_of[i] = static_cast<std::int64_t>(rows.size()) + place;
-        }
-        for (std::int64_t position : positions) rows.push_back(bags.ids.data()[position]);
+    for (std::size_t position = 0; position < row_of.size(); ++position) {
+        if (row_of[position] == kNoRow) continue;
+        row_of[position] = static_cast<std::int64_t>(rows.size());
+        rows.push_back(bags.ids.data()[position]);
     }
     Array values = zeros({rows.size(), d});
-    const Real* dout = out.grad().data();
-    for (std::size_t i = 0; i < winners.size(); ++i) {
-        if (winners[i] != kNoPosition) values.data()[static_cast<std::size_t>(row_of[i]) * d + i % d] = dout[i];
+    for (std::size_t i = 0; i < winners.size(); i += d) {
+        for (std::size_t j = 0; j < d && winners[i] != kNoPosition; ++j) {
+            const std::int64_t row = row_of[static_cast<std::size_t>(winners[i + j])];
+            values.data()[static_cast<std::size_t>(row) * d + j] = dout[i + j];
+        }
     }
     table.add_row_grad(RowGradient(std::move(rows), std::move(values)));
 }
@@ -356,8 +374,8 @@ Var reduced_bags(Tape& tape, const Parameter& table, Bags bags, const Var* weigh
     if (weights_learn && !from_copies) weight.value();  // read again on the way back: it must not change from here on
     const Var copies = from_copies ? scaled_rows(tape, rows) : Var();
     if (has_weights) multiply(factors, w.value());
-    IdVector winners(options.mode == BagMode::max && out.needs_grad() ? out.size() : 0);
-    fill_bags(rows, options.mode, out.mutable_value().data(), winners.empty() ? nullptr : winners.data());
+    IdVector winners(options.mode == BagMode::max && out.needs_grad() ? out.size() : 0, kNoPosition);
+    fill_bags(rows, options.mode, out.mutable_value().data(), winners);
 
     if (out.needs_grad()) {
         out.on_backward([=, bags = std::move(bags), winners = std::move(winners), options = options] {

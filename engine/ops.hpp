@@ -159,8 +159,9 @@ Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const 
 /// table: (V, D), ids: (n), offsets: (B), not decreasing from 0 to n at most -> (B, D).
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
                   const EmbeddingBagOptions& options = {});
-/// Mode sum with a factor for each row, which gets a gradient if it needs one (also where the table needs none): of the
-/// shape of ids. The table must not change before backward then, except by max_norm here or elsewhere if set here.
+/// Mode sum with a factor for each position, in the shape of ids. The factors get a gradient if they need one, also
+/// where the table needs none; it is worked out from the rows, so the table must not change before backward then (with
+/// max_norm it may: copies of the rows, (n, D), are kept).
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, Var per_sample_weights,
                   const EmbeddingBagOptions& options = {});
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
