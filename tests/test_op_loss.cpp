@@ -107,7 +107,7 @@ void check_edge(const Array& logits, const IdArray& targets, const CrossEntropyO
 
 }  // namespace
 
-TEST_CASE("cross_entropy: the gradient for ids, every option") {
+TEST_CASE("cross_entropy: the gradient for ids, every option [6.4]") {
     const Array weight = array({3}, {0.5, 2, 1.25});
     for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
         for (const double smoothing : {0.0, 0.1, 1.0}) {
@@ -209,7 +209,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (B, K, ...) logits, element by e
                     0.44473755545189025,   -0.033447074765530604, -0.03399883149036002, 0.7332832620940537}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids") {
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids [6.1] [6.3]") {
     check_references(doubled_wave({4, 3}), IdArray{2, 0, 1, 2},
                      {{false, -100, Reduction::none, 0.0, 0.5918089779284385, -2.489722089177786},
                       {false, -100, Reduction::none, 0.1, 0.43031874921554203, -2.276177773488394},
@@ -297,7 +297,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and probabilities") {
                       {true, -100, Reduction::sum, 0.1, 1.6470852532038769, -0.8120643811157526}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient of the probabilities") {
+TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient of the probabilities [6.3] [6.4]") {
     check_numbers({doubled_wave({4, 3})},
                   [](const Vars& v) {
                       return cross_entropy(v[0], IdArray{2, 0, 1, 2}, {.reduction = Reduction::none});
@@ -327,7 +327,7 @@ TEST_CASE("cross_entropy: the three numbers of PyTorch's C++ tests") {
     check_near(cross_entropy(z, array({2, 2}, {0.8, 0.2, 0.1, 0.9}), {.label_smoothing = 0.2}).value(), {0.5701}, 1e-4);
 }
 
-TEST_CASE("cross_entropy: agrees with a naive twin on random batches") {
+TEST_CASE("cross_entropy: agrees with a naive twin on random batches [6.3] [6.4]") {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -359,7 +359,8 @@ TEST_CASE("cross_entropy: agrees with a naive twin on random batches") {
     }
 }
 
-TEST_CASE("cross_entropy: unit weights are none, one-hot probabilities are ids, smoothing is smoothed probabilities") {
+TEST_CASE(
+    "cross_entropy: unit weights are none, one-hot probabilities are ids, smoothing is smoothed probabilities [6.3]") {
     const Array z = doubled_wave({3, 4});
     const IdArray ids = {3, 0, 2};
     const Array one_hot = array({3, 4}, {0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0});
@@ -480,7 +481,7 @@ TEST_CASE("cross_entropy: an image's worth of rows in Real agrees with double [6
     CHECK(is_near(cross_entropy(tape.constant(z), ids).item(), mean, kDouble ? 1e-12 : 1e-6));
 }
 
-TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's divisor, and get exactly 0") {
+TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's divisor, and get exactly 0 [6.3] [6.4]") {
     const Array z = doubled_wave({4, 3}), kept = array({2, 3}, std::vector<double>(z.begin() + 3, z.begin() + 9));
     for (const std::int64_t ignore : {-100, -2, 2, 255}) {
         for (const double smoothing : {0.0, 0.15}) {
@@ -499,7 +500,7 @@ TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's di
     }
 }
 
-TEST_CASE("cross_entropy: edges as PyTorch has them") {  // tests/reference/ops.py
+TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/reference/ops.py
     const Array inf_off = array({1, 3}, {1, -kInf, 0});
     check_edge(inf_off, {0}, {}, 0.31326168751822286, {-0.2689414213699951, 0, 0.2689414213699951});
     check_edge(inf_off, {0}, {.label_smoothing = 0.1}, kInf,
@@ -523,7 +524,7 @@ TEST_CASE("cross_entropy: a NaN row that is ignored does no harm") {
     check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
 }
 
-TEST_CASE("cross_entropy: no rows and no classes") {
+TEST_CASE("cross_entropy: no rows and no classes [6.5]") {
     Tape tape(Mode::eval);
     const Var none = tape.constant(zeros({0, 3})), no_classes = tape.constant(zeros({5, 0}));
     CHECK(to_string(cross_entropy(none, IdArray(), {.reduction = Reduction::none}).shape()) == "(0,)");
@@ -534,7 +535,7 @@ TEST_CASE("cross_entropy: no rows and no classes") {
     CHECK(std::isnan(cross_entropy(no_classes, IdArray(Shape{5}, -100)).item()));
 }
 
-TEST_CASE("cross_entropy: a large batch in Real agrees with double") {
+TEST_CASE("cross_entropy: a large batch in Real agrees with double [6.2]") {
     const std::uint64_t seed = 21;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -551,7 +552,7 @@ TEST_CASE("cross_entropy: a large batch in Real agrees with double") {
     CHECK(is_near(cross_entropy(tape.constant(z), ids).item(), total / 2000, kDouble ? 1e-13 : 1e-6));
 }
 
-TEST_CASE("cross_entropy: targets that are no class are refused with their position") {
+TEST_CASE("cross_entropy: targets that are no class are refused with their position [6.6]") {
     const Parameter z(wave({3, 4}));
     Tape tape;
     const Var logits = tape.leaf(z);
@@ -574,7 +575,7 @@ TEST_CASE("cross_entropy: targets that are no class are refused with their posit
         "cross_entropy: target 5 at position (1, 0, 2) is out of bounds for 4 classes");
 }
 
-TEST_CASE("cross_entropy: shapes and options that make no sense are refused") {
+TEST_CASE("cross_entropy: shapes and options that make no sense are refused [6.6] [13.17]") {
     Tape tape;
     const Var z = tape.constant(ones({3, 4})), cube = tape.constant(ones({2, 3, 4})), scalar = tape.constant(ones({}));
     const auto refused = [&](const Var& logits, const auto& targets, const CrossEntropyOptions& options,
@@ -636,7 +637,7 @@ TEST_CASE("cross_entropy: only the gradient of the logits needs the probabilitie
     check_allows_changed(inputs, 0, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
 }
 
-TEST_CASE("cross_entropy: integers of any array are ids, reals are probabilities") {
+TEST_CASE("cross_entropy: integers of any array are ids, reals are probabilities [6.1]") {
     Tape tape;
     const Var logits = tape.constant(Array{{3, 3}, {2, 2}});
     const xt::xarray<int> narrow = {0, 1};
