@@ -11,6 +11,7 @@
 #include <embergrad/layers/compressed_embedding.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/embedding.hpp>
+#include <embergrad/layers/embedding_bag.hpp>
 #include <embergrad/layers/init.hpp>
 #include <embergrad/layers/linear.hpp>
 #include <embergrad/layers/partially_frozen_embedding.hpp>

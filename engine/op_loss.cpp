@@ -1,5 +1,7 @@
 // Cross entropy: softmax, logarithm and loss in one pass over the logits; the softmax is kept for the way back.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
@@ -9,17 +11,18 @@ namespace {
 
 using Losses = std::vector<double, Allocator<double>>;  // (B)
 
-/// What both kinds of targets share: (B, K) logits row by row, weights and options.
+/// What both kinds of targets share: weights, options, and logits (B, K, ...) read as rows of K, one for each target.
 struct Rows {
     std::size_t b, k;
+    std::size_t step;  // from one class of a row to the next: the product of the axes behind K
     const CrossEntropyOptions& options;
     const Real* weight;  // (K) or nullptr for ones
 
-    Rows(Var logits, const CrossEntropyOptions& given) : options(given) {
-        require(logits.rank() == 1 || logits.rank() == 2, "cross_entropy: logits must be (B, K) or (K), not ",
-                logits.shape());
-        k = logits.dim(logits.rank() - 1);
-        b = logits.rank() == 1 ? 1 : logits.dim(0);
+    Rows(Var logits, const CrossEntropyOptions& given) : step(1), options(given) {
+        require(logits.rank() >= 1, "cross_entropy: logits must be (B, K, ...) or (K), not ", logits.shape());
+        k = logits.dim(logits.rank() == 1 ? 0 : 1);
+        for (std::size_t axis = 2; axis < logits.rank(); ++axis) step *= logits.dim(axis);
+        b = logits.rank() == 1 ? 1 : logits.dim(0) * step;
         require(given.label_smoothing >= 0 && given.label_smoothing <= 1,
                 "cross_entropy: label_smoothing must be between 0 and 1, but got ", given.label_smoothing);
         require(!given.weight || given.weight->shape() == Shape{k}, "cross_entropy: weight must be of shape ", Shape{k},
@@ -27,6 +30,34 @@ struct Rows {
         weight = given.weight ? given.weight->data() : nullptr;
     }
     double weight_of(std::size_t c) const { return weight == nullptr ? 1 : static_cast<double>(weight[c]); }
+    /// Where in logits row i begins.
+    std::size_t begin(std::size_t i) const { return step == 1 ? i * k : i / step * step * k + i % step; }
+};
+
+/// A row of values of the logits' shape side by side: where it is, or copied here.
+class RowRoom {
+public:
+    explicit RowRoom(const Rows& rows) : rows_(rows), room_(rows.step == 1 ? 0 : rows.k) {}
+
+    const Real* read(const Real* values, std::size_t i) {
+        const Real* row = values + rows_.begin(i);
+        if (rows_.step == 1) return row;
+        for (std::size_t c = 0; c < rows_.k; ++c) room_[c] = row[c * rows_.step];
+        return room_.data();
+    }
+    /// add(row) adds to the K values of row i.
+    template <class Add>
+    void write(Real* values, std::size_t i, Add add) {
+        Real* row = values + rows_.begin(i);
+        if (rows_.step == 1) return add(row);
+        std::fill(room_.begin(), room_.end(), Real{0});
+        add(room_.data());
+        for (std::size_t c = 0; c < rows_.k; ++c) row[c * rows_.step] += room_[c];
+    }
+
+private:
+    const Rows& rows_;
+    std::vector<Real, Allocator<Real>> room_;
 };
 
 /// p = softmax(z); returns log(sum(exp(z))) so that log p = z - that.
@@ -50,10 +81,18 @@ LogNormalizer softmax_row(const Real* z, std::size_t k, Real* p) {
     return {max, std::log(sum)};
 }
 
-/// Collects the losses of rows into a result of the wanted reduction.
-Var reduced_result(Var logits, Var other, std::size_t b, Reduction reduction) {
-    const Shape shape = reduction == Reduction::none && logits.rank() == 2 ? Shape{b} : Shape{};
-    return logits.tape().result(shape, {logits, other});
+/// The logits' shape without the axis of the classes.
+Shape target_shape(Var logits) {
+    Shape shape;
+    for (std::size_t axis = 0; axis < logits.rank(); ++axis) {
+        if (axis != (logits.rank() == 1 ? 0 : 1)) shape.push_back(logits.dim(axis));
+    }
+    return shape;
+}
+
+/// Room for the losses of rows, in the wanted reduction.
+Var reduced_result(Var logits, Var other, Reduction reduction) {
+    return logits.tape().result(reduction == Reduction::none ? target_shape(logits) : Shape{}, {logits, other});
 }
 
 /// The upstream gradient of row i's loss.
@@ -75,14 +114,15 @@ void store_losses(Var loss, const Losses& rows, Reduction reduction, double deno
 }
 
 void check_targets(Var logits, const IdArray& targets, const Rows& rows) {
-    const Shape expected = logits.rank() == 1 ? Shape{} : Shape{rows.b};
+    const Shape expected = target_shape(logits);
     require(targets.shape() == expected, "cross_entropy: targets for logits ", logits.shape(), " must be of shape ",
             expected, ", not ", targets.shape());
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const std::int64_t t = targets.data()[i];
         require<std::out_of_range>(t == rows.options.ignore_index || static_cast<std::uint64_t>(t) < rows.k,
-                                   "cross_entropy: target ", t, " at position ", i, " is out of bounds for ", rows.k,
-                                   " classes");
+                                   "cross_entropy: target ", t, " at position ",
+                                   logits.rank() > 2 ? position_text(i, expected) : std::to_string(i),
+                                   " is out of bounds for ", rows.k, " classes");
     }
 }
 
@@ -117,12 +157,14 @@ void add_smoothed_gradient(const Rows& rows, const Real* p, std::size_t target, 
 /// The softmax and the loss of each row that counts; returns the weights of their targets, added up.
 double compute_losses(const Rows& rows, const Real* z, const std::int64_t* targets, Real* p, Losses& losses) {
     const std::size_t k = rows.k;
+    RowRoom room(rows);
     double weights = 0;
     for (std::size_t i = 0; i < rows.b; ++i) {
         if (targets[i] == rows.options.ignore_index) continue;
         const auto target = static_cast<std::size_t>(targets[i]);
-        const LogNormalizer normalizer = softmax_row(z + i * k, k, p + i * k);
-        losses[i] = smoothed_loss(rows, z + i * k, normalizer, target);
+        const Real* row = room.read(z, i);
+        const LogNormalizer normalizer = softmax_row(row, k, p + i * k);
+        losses[i] = smoothed_loss(rows, row, normalizer, target);
         weights += rows.weight_of(target);
     }
     return weights;
@@ -143,11 +185,13 @@ struct SoftTarget {
 /// The softmax, its logarithm and the loss of each row: -sum_c w_c q'_c log p_c
 void compute_soft_losses(const Rows& rows, const Real* z, const Real* q, Real* p, Real* log_p, Losses& losses) {
     const std::size_t k = rows.k;
+    RowRoom z_room(rows), q_room(rows);
     for (std::size_t i = 0; i < rows.b; ++i) {
-        const LogNormalizer normalizer = softmax_row(z + i * k, k, p + i * k);
-        const SoftTarget target{rows, q + i * k};
+        const Real* row = z_room.read(z, i);
+        const LogNormalizer normalizer = softmax_row(row, k, p + i * k);
+        const SoftTarget target{rows, q_room.read(q, i)};
         for (std::size_t c = 0; c < k; ++c) {
-            const double log_pc = normalizer.log_probability(z[i * k + c]);
+            const double log_pc = normalizer.log_probability(row[c]);
             losses[i] -= target(c) * log_pc;
             log_p[i * k + c] = static_cast<Real>(log_pc);
         }
@@ -178,7 +222,7 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     check_targets(logits, targets, rows);
     const std::size_t b = rows.b, k = rows.k;
     const Var p = logits.tape().workspace({b, k});
-    const Var loss = reduced_result(logits, logits, b, options.reduction);
+    const Var loss = reduced_result(logits, logits, options.reduction);
 
     Losses losses(b, 0.0);
     const double denominator =
@@ -188,13 +232,14 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     if (loss.needs_grad()) {
         loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
+            RowRoom room(saved);
             const Real* softmax = p.value().data();
             Real* dz = logits.grad().data();
             for (std::size_t i = 0; i < b; ++i) {
-                const std::int64_t target = targets.data()[i];
-                if (target == options.ignore_index) continue;
+                if (targets.data()[i] == options.ignore_index) continue;
+                const auto target = static_cast<std::size_t>(targets.data()[i]);
                 const double g = row_gradient(loss, i, options.reduction, denominator);
-                add_smoothed_gradient(saved, softmax + i * k, static_cast<std::size_t>(target), g, dz + i * k);
+                room.write(dz, i, [&](Real* row) { add_smoothed_gradient(saved, softmax + i * k, target, g, row); });
             }
         });
     }
@@ -210,7 +255,7 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     const std::size_t b = rows.b, k = rows.k;
     const Var p = logits.tape().workspace({b, k});
     const Var log_p = logits.tape().workspace({b, k});
-    const Var loss = reduced_result(logits, probabilities, b, options.reduction);
+    const Var loss = reduced_result(logits, probabilities, options.reduction);
 
     Losses losses(b, 0.0);
     compute_soft_losses(rows, logits.value().data(), probabilities.value().data(), p.mutable_value().data(),
@@ -220,6 +265,7 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     if (loss.needs_grad()) {
         loss.on_backward([=, options = options] {
             const Rows saved(logits, options);
+            RowRoom read(saved), write(saved);
             const Real* wanted = probabilities.value().data();
             const Real* softmax = p.value().data();
             const Real* log_softmax = log_p.value().data();
@@ -227,8 +273,9 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
             Real* dq = probabilities.needs_grad() ? probabilities.grad().data() : nullptr;
             for (std::size_t i = 0; i < b; ++i) {
                 const double g = row_gradient(loss, i, options.reduction, static_cast<double>(b));
-                if (dz) add_soft_gradient({saved, wanted + i * k}, softmax + i * k, g, dz + i * k);
-                if (dq) add_target_gradient(saved, log_softmax + i * k, g, dq + i * k);
+                const SoftTarget target{saved, read.read(wanted, i)};
+                if (dz) write.write(dz, i, [&](Real* row) { add_soft_gradient(target, softmax + i * k, g, row); });
+                if (dq) write.write(dq, i, [&](Real* row) { add_target_gradient(saved, log_softmax + i * k, g, row); });
             }
         });
     }

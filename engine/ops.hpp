@@ -119,12 +119,69 @@ struct EmbeddingOptions {
 };
 
 /// Throws what `embedding` and a layer must refuse for a table of V rows: padding_idx outside -V..V-1, max_norm < 0 or
-/// NaN, scale_grad_by_freq together with sparse (std::invalid_argument).
+/// NaN, norm_type NaN (std::invalid_argument).
 void check_embedding_options(const EmbeddingOptions& options, std::size_t v);
 
 /// Rows of a table. table: (V, D), ids: any shape S -> S + (D). Saves no table: it may change before backward.
 /// Throws std::out_of_range for an id outside 0..V-1, with its value and position, before anything is changed.
 Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const EmbeddingOptions& options = {});
+
+// ---- bags of embeddings (op_embedding_bag.cpp) ---------------------------------------------------------------------
+// The rows of each bag of ids summed, averaged or maximised in one pass, without making (B, L, D) first. Bags are the
+// rows of ids (B, N), or pieces of ids (n): bag b is offsets[b] .. offsets[b + 1] - 1, the last one goes on to the end.
+
+/// How the rows of a bag become one: their sum, their mean, or the largest in each column (a NaN in the first row
+/// stays, one in a later row is passed over; the gradient goes to the first of equal ones).
+enum class BagMode { sum, mean, max };
+
+struct EmbeddingBagOptions {
+    BagMode mode = BagMode::mean;
+    /// Positions with this id count as absent, also in the mean's divisor; negative counts from the end.
+    std::optional<std::int64_t> padding_idx = {};
+    /// As in EmbeddingOptions, applied to every row before it enters a bag.
+    std::optional<double> max_norm = {};
+    double norm_type = 2;
+    /// Divide the gradient of each row by how often the row occurs among all ids of the call. Not for max.
+    bool scale_grad_by_freq = false;
+    /// Leave the gradient by rows: one for each position; for max, for each position that is the largest somewhere.
+    bool sparse = false;
+    /// offsets (B + 1) end with n. Without a meaning for ids (B, N).
+    bool include_last_offset = false;
+};
+
+/// Throws what `embedding_bag` and a layer must refuse for a table of V rows: what check_embedding_options does, and
+/// scale_grad_by_freq with max.
+void check_embedding_bag_options(const EmbeddingBagOptions& options, std::size_t v);
+
+/// table: (V, D), ids: (B, N) -> (B, D). A bag without ids, or of padding alone, is zero and has no gradient.
+/// Throws std::out_of_range for an id outside 0..V-1, with its value and position, before anything is changed.
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const EmbeddingBagOptions& options = {});
+/// table: (V, D), ids: (n), offsets: (B), not decreasing from 0 to n at most -> (B, D).
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
+                  const EmbeddingBagOptions& options = {});
+/// Mode sum with a factor for each position, in the shape of ids. The factors get a gradient if they need one, also
+/// where the table needs none; it is worked out from the rows, so the table must not change before backward then (with
+/// max_norm it may: copies of the rows, (n, D), are kept).
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, Var per_sample_weights,
+                  const EmbeddingBagOptions& options = {});
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
+                  Var per_sample_weights, const EmbeddingBagOptions& options = {});
+
+/// An array or expression of reals, as distinct from ids.
+template <class T>
+concept RealExpression = std::derived_from<T, xt::xexpression<T>> && std::floating_point<typename T::value_type>;
+
+/// The same from an array of factors.
+template <RealExpression Weights>
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const Weights& per_sample_weights,
+                  const EmbeddingBagOptions& options = {}) {
+    return embedding_bag(tape, table, ids, tape.constant(Array(per_sample_weights)), options);
+}
+template <RealExpression Weights>
+Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
+                  const Weights& per_sample_weights, const EmbeddingBagOptions& options = {}) {
+    return embedding_bag(tape, table, ids, offsets, tape.constant(Array(per_sample_weights)), options);
+}
 
 // ---- dropout (op_dropout.cpp) --------------------------------------------------------------------------------------
 
@@ -143,11 +200,13 @@ struct CrossEntropyOptions {
     double label_smoothing = 0;  ///< 0..1: how much of the target is spread evenly over all classes
 };
 
-/// -log softmax(logits)[target], in nats. logits: (B, K) and targets: (B) ids, or (K) and (). Reduction none gives (B)
-/// or (). The mean divides by the weights of the targets that count (of nothing: NaN, as PyTorch's).
+/// -log softmax(logits)[target], in nats. logits: (B, K, ...) and targets: (B, ...) ids, or (K) and (): the axis of the
+/// classes is the second. Reduction none gives the shape of the targets. The mean divides by the weights of the targets
+/// that count (of nothing: NaN, as PyTorch's).
 /// Throws std::out_of_range for a target that is neither a class nor ignore_index, with its position.
 Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions& options = {});
-/// Against class probabilities of the same shape as the logits; the mean divides by B. ignore_index must be negative.
+/// Against class probabilities of the same shape as the logits; the mean divides by B (times the axes behind K).
+/// ignore_index must be negative.
 Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& options = {});
 /// The same from an array of reals. (A template, so that arrays and lists of integers are ids.)
 template <class E>

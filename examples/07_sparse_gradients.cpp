@@ -150,12 +150,20 @@ void what_does_not_fit_is_refused() {
     check(embedding.weight().value() == zeros({3, 4}), "nothing has changed");
 
     // SparseAdam is as strict with a dense gradient. Weight decay moves every row at every step, so SGD has none for a
-    // gradient by rows; and to divide by counts is for dense gradients, as in PyTorch.
-    const auto divided = [] {
+    // gradient by rows.
+}
+
+void rows_divided_by_their_counts() {
+    // A frequent word collects a large gradient. scale_grad_by_freq divides it by how often the word came: a mean. (In
+    // PyTorch only a dense gradient can be divided.)
+    const Embedding embedding =
         Embedding::from_pretrained(zeros({3, 4}), false, {.scale_grad_by_freq = true, .sparse = true});
-    };
-    std::cout << refusal(divided) << '\n';
-    //> embedding: scale_grad_by_freq needs a dense gradient; leave sparse off
+    backward_through(embedding, {2, 0, 2, 2, 2});
+    RowGradient gradient = embedding.weight().row_grad();
+    std::cout << "one of four lookups of row 2: " << fixed(gradient.values()(0, 0), 2) << '\n';
+    //> one of four lookups of row 2: 0.25
+    gradient.coalesce();
+    check(gradient.values() == ones({2, 4}), "rows that came once and four times have the same gradient");
 }
 
 }  // namespace
@@ -169,4 +177,5 @@ int main() {
     sparse_adam_touches_the_batch(embedding, ids);
     sparse_adam_is_not_adam();
     what_does_not_fit_is_refused();
+    rows_divided_by_their_counts();
 }

@@ -52,7 +52,7 @@ Array renormalised(const Array& table, const IdArray& ids, double max_norm, doub
 
 }  // namespace
 
-TEST_CASE("embedding: the gradient over all rows, for every shape of ids") {
+TEST_CASE("embedding: the gradient over all rows, for every shape of ids [1.7]") {
     const std::vector<IdArray> lookups = {
         IdArray::scalar(2), {0, 1, 1, 2, 3, 4, 1},     {{0, 1, 1}, {2, 3, 1}}, IdArray(), IdArray(Shape{2, 0}),
         {3, 3, 3},          IdArray(Shape{1, 1, 1}, 4)};
@@ -74,7 +74,7 @@ TEST_CASE("embedding: the gradient over all rows, for every shape of ids") {
     }
 }
 
-TEST_CASE("embedding: the gradient of two lookups, dense and by rows mixed, and of the table used elsewhere") {
+TEST_CASE("embedding: the gradient of two lookups, dense and by rows mixed, and of the table used elsewhere [1.8]") {
     const std::uint64_t seed = 6;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -93,7 +93,7 @@ TEST_CASE("embedding: the gradient of two lookups, dense and by rows mixed, and 
     }
 }
 
-TEST_CASE("embedding: the gradient without width, and of a table of one row and column") {
+TEST_CASE("embedding: the gradient without width, and of a table of one row and column [1.7]") {
     const Parameter narrow(zeros({3, 0})), tiny(ones({1, 1}));
     for (const bool sparse : {false, true}) {
         const EmbeddingOptions options{.sparse = sparse};
@@ -106,7 +106,7 @@ TEST_CASE("embedding: the gradient without width, and of a table of one row and 
     }
 }
 
-TEST_CASE("embedding: ids of any shape and integer width, a copy of the rows") {
+TEST_CASE("embedding: ids of any shape and integer width, a copy of the rows [1.3]") {
     const Parameter table(wave({5, 2}));
     Tape tape;
     CHECK(to_string(embedding(tape, table, IdArray::scalar(4)).shape()) == "(2,)");
@@ -129,7 +129,7 @@ TEST_CASE("embedding: NaN and infinity are handed out as they are") {
     check_near(embedding(tape, table, {1, 0}).value(), {1, 2, kNaN, -kInf});
 }
 
-TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows") {
+TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows [1.6] [1.7]") {
     for (const std::uint64_t seed : {1u, 2u, 3u}) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -151,14 +151,15 @@ TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows") {
         const Array dense = gradient({.padding_idx = 3});
         check_arrays_near(dense, naive_gradient(ids, g, 50, 3, false), kDouble ? 1e-12 : 1e-4);
         check_same(gradient({.padding_idx = 3, .sparse = true}), dense);
-        check_arrays_near(gradient({.padding_idx = 3, .scale_grad_by_freq = true}), naive_gradient(ids, g, 50, 3, true),
-                          kDouble ? 1e-12 : 1e-4);
+        const Array divided = gradient({.padding_idx = 3, .scale_grad_by_freq = true});
+        check_arrays_near(divided, naive_gradient(ids, g, 50, 3, true), kDouble ? 1e-12 : 1e-4);
+        check_same(gradient({.padding_idx = 3, .scale_grad_by_freq = true, .sparse = true}), divided);
     }
 }
 
 // The numbers of the next three come from tests/reference/ops.py.
 
-TEST_CASE("embedding: PyTorch's gradients, dense") {
+TEST_CASE("embedding: PyTorch's gradients, dense [1.6] [1.7]") {
     check_near(looked_up({}).grad(), {-0.9613974918795568, -0.750987246771676, 0.4869532721424694, -0.8333275439559041,
                                       0.0, 0.0, 0.5700442464895933, 1.903552606422498, 0.0, 0.0});
     check_near(looked_up({.padding_idx = 1}).grad(), {-0.9613974918795568, -0.750987246771676, 0.0, 0.0, 0.0, 0.0,
@@ -173,7 +174,7 @@ TEST_CASE("embedding: PyTorch's gradients, dense") {
                 0.0, 0.0});
 }
 
-TEST_CASE("embedding: PyTorch's gradients by rows, before and after they are coalesced") {
+TEST_CASE("embedding: PyTorch's gradients by rows, before and after they are coalesced [1.7]") {
     RowGradient all = looked_up({.sparse = true}).row_grad();
     CHECK(!all.coalesced());
     CHECK(all.rows() == std::vector<std::int64_t>{1, 3, 1, 0, 3, 1});
@@ -194,7 +195,7 @@ TEST_CASE("embedding: PyTorch's gradients by rows, before and after they are coa
     check_near(unpadded.values(), {-0.9613974918795568, -0.750987246771676, 0.5700442464895933, 1.903552606422498});
 }
 
-TEST_CASE("embedding: PyTorch's tables after max_norm 0.6 for six norms") {
+TEST_CASE("embedding: PyTorch's tables after max_norm 0.6 for six norms [1.5]") {
     const Array table = wave({5, 2});
     const double near = kDouble ? 1e-12 : 2e-6;
     check_near(
@@ -225,7 +226,7 @@ TEST_CASE("embedding: PyTorch's tables after max_norm 0.6 for six norms") {
                near);
 }
 
-TEST_CASE("embedding: a gradient by rows of nothing has no rows and the table's width") {
+TEST_CASE("embedding: a gradient by rows of nothing has no rows and the table's width [1.7]") {
     for (const IdArray& ids : {IdArray(), IdArray(Shape{3, 0}), IdArray{2, 2}}) {
         const Parameter table = looked_up({.padding_idx = 2, .sparse = true}, ids);
         REQUIRE(table.gradient_kind() == GradientKind::rows);
@@ -237,7 +238,7 @@ TEST_CASE("embedding: a gradient by rows of nothing has no rows and the table's 
     }
 }
 
-TEST_CASE("embedding: one id of shape () may be padding, and counts as coalesced if it is not") {
+TEST_CASE("embedding: one id of shape () may be padding, and counts as coalesced if it is not [1.7] [13.6]") {
     const RowGradient one = looked_up({.padding_idx = 2, .sparse = true}, IdArray::scalar(4)).row_grad();
     CHECK(one.rows() == std::vector<std::int64_t>{4});
     CHECK(one.coalesced());
@@ -256,7 +257,7 @@ TEST_CASE("embedding: tables without rows or width have gradients of their shape
     CHECK(rows.rows() == std::vector<std::int64_t>{0, 1, 2, 3});
 }
 
-TEST_CASE("embedding: padding row is read but receives nothing") {
+TEST_CASE("embedding: padding row is read but receives nothing [1.4]") {
     const Parameter table(array({3, 2}, {1, 2, 7, 7, 3, 4}));
     Tape tape;
     const Var y = embedding(tape, table, {1, 2, 1}, {.padding_idx = 1});
@@ -265,7 +266,7 @@ TEST_CASE("embedding: padding row is read but receives nothing") {
     check_near(table.grad(), {0, 0, 0, 0, 1, 1});
 }
 
-TEST_CASE("embedding: any number of padding positions among other ids leaves the padding row's gradient zero") {
+TEST_CASE("embedding: any number of padding positions among other ids leaves the padding row's gradient zero [1.4]") {
     for (const std::size_t n : {1u, 2u, 1000u}) {
         for (const std::vector<std::int64_t>& others : {std::vector<std::int64_t>{}, {1, 3}, {2}}) {
             std::vector<std::int64_t> ids(n, 0);
@@ -280,7 +281,7 @@ TEST_CASE("embedding: any number of padding positions among other ids leaves the
     }
 }
 
-TEST_CASE("embedding: by frequency, a row with k equal contributions gets one; each lookup counts by itself") {
+TEST_CASE("embedding: by frequency, a row with k equal contributions gets one; each lookup counts by itself [1.6]") {
     const Parameter table(ones({4, 1}));
     const EmbeddingOptions options{.scale_grad_by_freq = true};
     Tape tape;
@@ -288,7 +289,52 @@ TEST_CASE("embedding: by frequency, a row with k equal contributions gets one; e
     check_near(table.grad(), {2, 2, 0, 0});
 }
 
-TEST_CASE("embedding: gradients by rows add up behind each other, with the ids of each lookup") {
+TEST_CASE("embedding: by frequency and by rows, where torch refuses: each position is divided [1.6] [13.5]") {
+    const Parameter table = looked_up({.padding_idx = 0, .scale_grad_by_freq = true, .sparse = true}, {4, 1, 0, 4, 4});
+    const Array g = wave({5, 2}, 10);
+    CHECK(table.row_grad().rows() == std::vector<std::int64_t>{4, 1, 4, 4});
+    std::vector<double> expected;
+    for (const std::size_t i : {0u, 1u, 2u, 3u, 6u, 7u, 8u, 9u})
+        expected.push_back(element(g, i) / (i == 2 || i == 3 ? 1 : 3));
+    check_near(table.row_grad().values(), expected);
+    CHECK(looked_up({.padding_idx = 0, .scale_grad_by_freq = true, .sparse = true}, {0, 0}).row_grad().size() == 0);
+
+    const EmbeddingOptions options{.scale_grad_by_freq = true, .sparse = true};
+    const Parameter twice(ones({4, 1}));  // each lookup counts by itself
+    Tape tape;
+    tape.backward(sum(embedding(tape, twice, {0, 0, 0, 1}, options)) + sum(embedding(tape, twice, {0, 1, 1}, options)));
+    check_near(dense_gradient(twice), {2, 2, 0, 0});
+}
+
+TEST_CASE("embedding: lookups by rows and dense ones in any order, in one graph or several, with frozen rows [1.8]") {
+    const std::vector<IdArray> lookups = {{0, 2, 2}, {2, 1, 3}, {3, 3, 0}};
+    Array expected = zeros({4, 2});
+    for (const IdArray& ids : lookups) {
+        const Array gradient = looked_up({}, ids, {4, 2}).grad();
+        for (std::size_t i = 0; i < 8; ++i) expected.data()[i] += gradient.data()[i];
+    }
+    expected.data()[6] = expected.data()[7] = 0;  // row 3 is frozen
+    for (unsigned kinds = 0; kinds < 8; ++kinds) {
+        CAPTURE(kinds);
+        const Parameter together(wave({4, 2})), apart(wave({4, 2}));
+        together.freeze_rows({3}), apart.freeze_rows({3});
+        Tape tape;
+        Var total = tape.constant(zeros({}));
+        for (std::size_t k = 0; k < 3; ++k) {
+            const EmbeddingOptions options{.sparse = (kinds >> k & 1) != 0};
+            total = total + sum(embedding(tape, together, lookups[k], options) * tape.constant(wave({3, 2}, 10)));
+            Tape step;
+            step.backward(embedding(step, apart, lookups[k], options), wave({3, 2}, 10));
+        }
+        tape.backward(total);
+        for (const Parameter& table : {together, apart}) {
+            CHECK(table.gradient_kind() == (kinds == 7 ? GradientKind::rows : GradientKind::dense));
+            check_arrays_near(dense_gradient(table), expected);
+        }
+    }
+}
+
+TEST_CASE("embedding: gradients by rows add up behind each other, with the ids of each lookup [1.8]") {
     const Parameter table(ones({10, 1}));
     const EmbeddingOptions options{.sparse = true};
     IdArray ids = {7, 1, 3};
@@ -308,7 +354,9 @@ TEST_CASE("embedding: gradients by rows add up behind each other, with the ids o
     CHECK(table.row_grad().rows() == std::vector<std::int64_t>{2, 4, 8});  // first, then second
 }
 
-TEST_CASE("embedding: ids outside the table are refused, with value and position, before anything has changed") {
+TEST_CASE(
+    "embedding: ids outside the table are refused, with value and position, before any change [1.3] [1.5] "
+    "[13.2] [13.20]") {
     const Array values = full({10, 2}, 5);
     const Parameter table(values);
     Tape tape;
@@ -333,7 +381,7 @@ TEST_CASE("embedding: ids outside the table are refused, with value and position
                                      "embedding: id 0 at position 0 is outside a table of 0 rows");
 }
 
-TEST_CASE("embedding: options and tables that make no sense are refused") {
+TEST_CASE("embedding: options and tables that make no sense are refused [1.1] [13.4]") {
     const Array values = full({4, 2}, 5);
     const Parameter table(values);
     Tape tape;
@@ -352,8 +400,6 @@ TEST_CASE("embedding: options and tables that make no sense are refused") {
     refused({.max_norm = -1}, "embedding: max_norm must not be negative or NaN, but got -1");
     refused({.max_norm = kNaN}, "embedding: max_norm must not be negative or NaN, but got nan");
     refused({.max_norm = 1, .norm_type = kNaN}, "embedding: norm_type must not be NaN");
-    refused({.scale_grad_by_freq = true, .sparse = true},
-            "embedding: scale_grad_by_freq needs a dense gradient; leave sparse off");
     check_refused<std::invalid_argument>([] { check_embedding_options({.padding_idx = 0}, 0); },
                                          "embedding: padding_idx 0 must be within a table of 0 rows");
     check_refused<std::invalid_argument>([&] { embedding(tape, Parameter(ones({})), {0}); },
@@ -369,7 +415,7 @@ TEST_CASE("embedding: options and tables that make no sense are refused") {
     CHECK(tape.size() == size);
 }
 
-TEST_CASE("max_norm: only rows that are looked up and longer are scaled, once, whatever the number of lookups") {
+TEST_CASE("max_norm: only rows that are looked up and longer are scaled, once, whatever the number of lookups [1.5]") {
     const Array table = array({5, 2}, {3, 4, 0.3, 0.4, 6, 8, 30, 40, -3, 4});
     const Array after = renormalised(table, {2, 4, 2, 1, 2}, 1);
     check_near(after, {3, 4, 0.3, 0.4, 0.6, 0.8, 30, 40, -0.6, 0.8}, 1e-6);
@@ -399,7 +445,7 @@ TEST_CASE("max_norm: every norm is at most max_norm afterwards") {
     }
 }
 
-TEST_CASE("max_norm: a row of exactly that norm is untouched, one of 0 stays, max_norm 0 empties") {
+TEST_CASE("max_norm: a row of exactly that norm is untouched, one of 0 stays, max_norm 0 empties [1.5]") {
     check_same(renormalised(array({2, 2}, {3, 4, 0, 0}), {0, 1}, 5), array({2, 2}, {3, 4, 0, 0}));
     check_same(renormalised(array({2, 2}, {3, 4, 0, 0}), {0, 1}, 0), zeros({2, 2}));
     check_same(renormalised(array({1, 2}, {3, 4}), {0}, 7, 1), array({1, 2}, {3, 4}));
@@ -409,7 +455,7 @@ TEST_CASE("max_norm: a row of exactly that norm is untouched, one of 0 stays, ma
     check_same(renormalised(array({1, 2}, {3, 4}), {0}, kInf), array({1, 2}, {3, 4}));
 }
 
-TEST_CASE("max_norm: rows with NaN and infinity as PyTorch has them") {  // tests/reference/ops.py
+TEST_CASE("max_norm: rows with NaN and infinity as PyTorch has them [1.5]") {  // tests/reference/ops.py
     for (const double q : {2.0, 1.0, 0.5, 3.0, kInf, -kInf, -1.0}) {
         check_near(renormalised(array({2, 2}, {kNaN, 3, 3, kNaN}), {0, 1}, 1, q), {kNaN, 3, 3, kNaN});
         check_near(renormalised(array({1, 2}, {kInf, 3}), {0}, 1, q),
@@ -418,18 +464,18 @@ TEST_CASE("max_norm: rows with NaN and infinity as PyTorch has them") {  // test
     check_near(renormalised(array({1, 2}, {kNaN, 3}), {0}, 1, 0), {kNaN, 3 / (2 + 1e-7)});  // NaN is not 0
 }
 
-TEST_CASE("max_norm: a row whose norm overflows in float is scaled, not emptied") {
+TEST_CASE("max_norm: a row whose norm overflows in float is scaled, not emptied [1.5] [13.3]") {
     check_near(renormalised(array({1, 2}, {3e30, 4e30}), {0}, 1), {0.6, 0.8}, 1e-6);
 }
 
-TEST_CASE("max_norm: the gradient ignores the scaling; ids that repeat add up") {
+TEST_CASE("max_norm: the gradient ignores the scaling; ids that repeat add up [1.5]") {
     const Parameter table(array({4, 4}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7}));
     Tape tape;
     tape.backward(sum(embedding(tape, table, {0, 1, 2, 2}, {.max_norm = 1})));
     check_near(table.grad(), {1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 0, 0});
 }
 
-TEST_CASE("max_norm: the padding row and a frozen table are scaled too") {
+TEST_CASE("max_norm: the padding row and a frozen table are scaled too [1.5]") {
     const Parameter frozen(array({2, 2}, {3, 4, 6, 8}), false);
     Tape tape;
     const Var y = embedding(tape, frozen, {0, 1}, {.padding_idx = 0, .max_norm = 1});
@@ -449,7 +495,7 @@ TEST_CASE("max_norm: counts as one change of the table, and as none where no row
     if (kDouble) CHECK(table.version() == 1);  // 1e-7 is lost in float: the row may still be an ulp too long
 }
 
-TEST_CASE("max_norm: two lookups of one table in one graph") {
+TEST_CASE("max_norm: two lookups of one table in one graph [1.5] [13.1]") {
     const Parameter table(array({3, 2}, {3, 4, 6, 8, 5, 12}));
     Tape tape;
     const Var a = embedding(tape, table, {0, 1}, {.max_norm = 2}), b = embedding(tape, table, {1, 2}, {.max_norm = 1});
@@ -460,7 +506,7 @@ TEST_CASE("max_norm: two lookups of one table in one graph") {
     check_near(table.grad(), {0.6, 0.8, x + 1.2, y + 1.6, 1.2, 1.6}, 1e-6);
 }
 
-TEST_CASE("max_norm: an eval tape writes nothing; options say which tape is which") {
+TEST_CASE("max_norm: an eval tape writes nothing; options say which tape is which [1.5]") {
     const Array values = array({1, 2}, {3, 4});
     const Parameter table(values);
     Tape recording({.training = false});
@@ -475,7 +521,7 @@ TEST_CASE("max_norm: an eval tape writes nothing; options say which tape is whic
     check_near(table.value(), {0.6, 0.8}, 1e-6);
 }
 
-TEST_CASE("embedding: the table may be stepped or scaled between forward and backward") {
+TEST_CASE("embedding: the table may be stepped or scaled between forward and backward [1.10]") {
     const Array expected = looked_up({}).grad();
     const Parameter table(wave({5, 2}));
     Tape tape;

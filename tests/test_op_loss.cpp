@@ -36,9 +36,18 @@ Array doubled_wave(const Shape& shape) {
     return logits;
 }
 
-Array softmax_of(const Array& x) {
+Array softmax_of(const Array& x, std::int64_t axis = -1) {
     Tape tape(Mode::eval);
-    return softmax(tape.constant(x)).value();
+    return softmax(tape.constant(x), axis).value();
+}
+
+const IdArray kDeepTargets = {{{2, 0}, {1, 2}}, {{1, 1}, {0, 2}}};  // for logits (2, 3, 2, 2)
+
+/// Logits (B, K, ...) as rows: (B ..., K).
+Var as_rows(Var x) {
+    const auto k = static_cast<std::int64_t>(x.dim(1)), b = static_cast<std::int64_t>(x.dim(0));
+    return reshape(transpose(reshape(x, {b, k, static_cast<std::int64_t>(x.size() / x.dim(0) / x.dim(1))}), 1, 2),
+                   {-1, k});
 }
 
 template <class Targets>
@@ -47,8 +56,10 @@ void check_references(const Array& logits, const Targets& targets, const std::ve
         INFO("line ", line + 1);
         const auto loss = [&](const Vars& v) { return cross_entropy(v[0], targets, options_of(references[line])); };
         const auto results = run({logits}, loss);
-        const bool per_row = references[line].reduction == Reduction::none && logits.dimension() == 2;
-        CHECK(to_string(results[0].shape()) == (per_row ? "(4,)" : "()"));
+        Shape expected;  // of the loss: the logits' without the classes
+        for (std::size_t axis = 0; axis < logits.dimension() && references[line].reduction == Reduction::none; ++axis)
+            if (axis != 1 && logits.dimension() > 1) expected.push_back(logits.shape()[axis]);
+        CHECK(to_string(results[0].shape()) == to_string(expected));
         CHECK(is_near(digest(results[0]), references[line].loss));
         CHECK(is_near(digest(results[1]), references[line].gradient));
     }
@@ -96,7 +107,7 @@ void check_edge(const Array& logits, const IdArray& targets, const CrossEntropyO
 
 }  // namespace
 
-TEST_CASE("cross_entropy: the gradient for ids, every option") {
+TEST_CASE("cross_entropy: the gradient for ids, every option [6.4]") {
     const Array weight = array({3}, {0.5, 2, 1.25});
     for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
         for (const double smoothing : {0.0, 0.1, 1.0}) {
@@ -123,9 +134,82 @@ TEST_CASE("cross_entropy: the gradient for ids, every option") {
     });
 }
 
-// The numbers of the next five come from tests/reference/ops.py.
+TEST_CASE("cross_entropy: the gradient for logits with axes behind the classes [6.1] [6.4]") {
+    const IdArray with_two = {{2, 0, 1, 2}, {1, 1, 0, 2}};
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        for (const double smoothing : {0.0, 0.1}) {
+            CrossEntropyOptions options{
+                .weight = array({3}, {0.5, 2, 1.25}), .reduction = reduction, .label_smoothing = smoothing};
+            check_op({{2, 3, 2, 2}, {2, 3, 2, 2}}, [&](const Vars& v) { return cross_entropy(v[0], v[1], options); });
+            check_op({{2, 3, 4}}, [&](const Vars& v) { return cross_entropy(v[0], v[0], options); });
+            options.ignore_index = 1;
+            check_op({{2, 3, 4}}, [&](const Vars& v) { return cross_entropy(v[0], with_two, options); });
+            check_op({{2, 3, 2, 2}},
+                     [&](const Vars& v) { return cross_entropy(v[0], kDeepTargets, options) * sum(v[0]); });
+        }
+    }
+}
 
-TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids") {
+// The numbers of the next eight come from tests/reference/ops.py.
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K, ...) logits and ids [6.1] [6.3] [6.4]") {
+    check_references(doubled_wave({2, 3, 2, 2}), kDeepTargets,
+                     {{false, -100, Reduction::none, 0.0, 1.513072904421985, -1.8040729167062102},
+                      {false, -100, Reduction::none, 0.1, 1.5053968238373052, -1.6693255416343895},
+                      {false, -100, Reduction::mean, 0.0, 1.7293777820642753, -0.2570548961745302},
+                      {false, -100, Reduction::mean, 0.1, 1.7178614650546775, -0.26214746656013793},
+                      {false, -100, Reduction::sum, 0.0, 13.835022256514202, -2.0564391693962416},
+                      {false, -100, Reduction::sum, 0.1, 13.74289172043742, -2.0971797324811035},
+                      {false, 2, Reduction::none, 0.0, 2.2993964308663677, -0.03388992066818597},
+                      {false, 2, Reduction::none, 0.1, 2.2043666667591757, -0.017173449070899016},
+                      {false, 2, Reduction::mean, 0.0, 1.4107425030537353, -0.14890100321872748},
+                      {false, 2, Reduction::mean, 0.1, 1.4235538821461104, -0.15712895623716241},
+                      {false, 2, Reduction::sum, 0.0, 7.053712515268677, -0.7445050160936374},
+                      {false, 2, Reduction::sum, 0.1, 7.117769410730552, -0.7856447811858123},
+                      {true, -100, Reduction::none, 0.0, 3.116986789095456, -1.7679655367891667},
+                      {true, -100, Reduction::none, 0.1, 3.225431645043164, -1.6190829133437041},
+                      {true, -100, Reduction::mean, 0.0, 2.0440376627899597, -0.24050040756755098},
+                      {true, -100, Reduction::mean, 0.1, 2.0020506029368916, -0.23571798236193497},
+                      {true, -100, Reduction::sum, 0.0, 21.973404874992067, -2.585379381351173},
+                      {true, -100, Reduction::sum, 0.1, 21.52204398157159, -2.5339683103908017},
+                      {true, 2, Reduction::none, 0.0, 4.099891197150933, 0.44476320825836324},
+                      {true, 2, Reduction::none, 0.1, 3.9610299785894743, 0.4668584023705018},
+                      {true, 2, Reduction::mean, 0.0, 1.928109671205023, -0.13506595567470253},
+                      {true, 2, Reduction::mean, 0.1, 1.8983724499913874, -0.13473690922997725},
+                      {true, 2, Reduction::sum, 0.0, 13.49676769843516, -0.9454616897229177},
+                      {true, 2, Reduction::sum, 0.1, 13.288607149939713, -0.9431583646098405}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K, ...) logits and class probabilities [6.1] [6.3] [6.4]") {
+    check_references(doubled_wave({2, 3, 2, 2}), softmax_of(wave({2, 3, 2, 2}, 5), 1),
+                     {{false, -100, Reduction::none, 0.0, 1.0790624137501104, -1.1353744001752097},
+                      {false, -100, Reduction::none, 0.1, 1.1147873822326182, -1.0674968767564894},
+                      {false, -100, Reduction::mean, 0.0, 1.4068988539751681, -0.6173349050241586},
+                      {false, -100, Reduction::mean, 0.1, 1.427630429774481, -0.5863994745248035},
+                      {false, -100, Reduction::sum, 0.0, 11.255190831801345, -4.938679240193268},
+                      {false, -100, Reduction::sum, 0.1, 11.421043438195849, -4.691195796198428},
+                      {true, -100, Reduction::none, 0.0, 2.9867379811342047, -1.24651163865973},
+                      {true, -100, Reduction::none, 0.1, 3.108207717878038, -1.1497744050272112},
+                      {true, -100, Reduction::mean, 0.0, 1.593678603560823, -0.5541657463396784},
+                      {true, -100, Reduction::mean, 0.1, 1.6525581924645818, -0.5246400301025537},
+                      {true, -100, Reduction::sum, 0.0, 12.749428828486584, -4.433325970717427},
+                      {true, -100, Reduction::sum, 0.1, 13.220465539716654, -4.197120240820429}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K, ...) logits, element by element [6.1]") {
+    check_numbers({doubled_wave({2, 3, 2, 2})},
+                  [](const Vars& v) { return cross_entropy(v[0], kDeepTargets, {.reduction = Reduction::none}); },
+                  {{1.2309666315939356, 0.13754065932123682, 0.3312879835135946, 3.1266923565441638, 3.976037011552985,
+                    3.636932260918087, 0.34904530187596855, 3.7475989326848214},
+                   {-0.689167159278691,    0.06895020229360072,   0.10751508616194934,  0.027970957352512163,
+                    -0.018815732106565845, -0.043390301904957566, -0.1184877902776978,  0.9191857449639136,
+                    0.7079828913852567,    -0.025559900388643173, 0.010972704115748494, -0.9471567023164259,
+                    0.19335099066723008,   -0.24687488300833646,  0.2832650270176291,   -0.06089431544764798,
+                    -0.6380885461191204,   0.2803219577738671,    -0.24926619552726922, -0.6723889466464057,
+                    0.44473755545189025,   -0.033447074765530604, -0.03399883149036002, 0.7332832620940537}});
+}
+
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids [6.1] [6.3]") {
     check_references(doubled_wave({4, 3}), IdArray{2, 0, 1, 2},
                      {{false, -100, Reduction::none, 0.0, 0.5918089779284385, -2.489722089177786},
                       {false, -100, Reduction::none, 0.1, 0.43031874921554203, -2.276177773488394},
@@ -213,7 +297,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and probabilities") {
                       {true, -100, Reduction::sum, 0.1, 1.6470852532038769, -0.8120643811157526}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient of the probabilities") {
+TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient of the probabilities [6.3] [6.4]") {
     check_numbers({doubled_wave({4, 3})},
                   [](const Vars& v) {
                       return cross_entropy(v[0], IdArray{2, 0, 1, 2}, {.reduction = Reduction::none});
@@ -243,7 +327,7 @@ TEST_CASE("cross_entropy: the three numbers of PyTorch's C++ tests") {
     check_near(cross_entropy(z, array({2, 2}, {0.8, 0.2, 0.1, 0.9}), {.label_smoothing = 0.2}).value(), {0.5701}, 1e-4);
 }
 
-TEST_CASE("cross_entropy: agrees with a naive twin on random batches") {
+TEST_CASE("cross_entropy: agrees with a naive twin on random batches [6.3] [6.4]") {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -275,7 +359,8 @@ TEST_CASE("cross_entropy: agrees with a naive twin on random batches") {
     }
 }
 
-TEST_CASE("cross_entropy: unit weights are none, one-hot probabilities are ids, smoothing is smoothed probabilities") {
+TEST_CASE(
+    "cross_entropy: unit weights are none, one-hot probabilities are ids, smoothing is smoothed probabilities [6.3]") {
     const Array z = doubled_wave({3, 4});
     const IdArray ids = {3, 0, 2};
     const Array one_hot = array({3, 4}, {0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0});
@@ -296,7 +381,107 @@ TEST_CASE("cross_entropy: unit weights are none, one-hot probabilities are ids, 
     }
 }
 
-TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's divisor, and get exactly 0") {
+TEST_CASE("cross_entropy: axes behind the classes are more rows [6.1] [6.3]") {
+    for (const Shape& shape : {Shape{4, 3, 1}, Shape{2, 3, 5}, Shape{2, 3, 2, 4}, Shape{1, 3, 2, 1, 3}}) {
+        for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+            for (const double smoothing : {0.0, 0.15}) {
+                INFO("logits ", to_string(shape));
+                CrossEntropyOptions options{
+                    .weight = array({3}, {0.5, 2, 1.25}), .reduction = reduction, .label_smoothing = smoothing};
+                const Array z = doubled_wave(shape), q = softmax_of(wave(shape, 5), 1);
+                const auto soft = [&](const Vars& v) { return flatten(cross_entropy(v[0], v[1], options)); };
+                const auto soft_rows = [&](const Vars& v) {
+                    return flatten(cross_entropy(as_rows(v[0]), as_rows(v[1]), options));
+                };
+                const auto a = run({z, q}, soft), b = run({z, q}, soft_rows);
+                for (std::size_t k = 0; k < 3; ++k) check_same(a[k], b[k]);
+
+                options.ignore_index = 1;
+                IdArray flat(Shape{z.size() / 3});
+                for (std::size_t i = 0; i < flat.size(); ++i) flat.data()[i] = static_cast<std::int64_t>(i % 4 % 3);
+                Shape behind;
+                for (std::size_t axis = 0; axis < shape.size(); ++axis)
+                    if (axis != 1) behind.push_back(shape[axis]);
+                IdArray deep(behind);
+                std::copy(flat.begin(), flat.end(), deep.begin());
+                const auto hard = [&](const Vars& v) { return flatten(cross_entropy(v[0], deep, options)); };
+                const auto hard_rows = [&](const Vars& v) {
+                    return flatten(cross_entropy(as_rows(v[0]), flat, options));
+                };
+                const auto c = run({z}, hard), d = run({z}, hard_rows);
+                for (std::size_t k = 0; k < 2; ++k) check_same(c[k], d[k]);
+            }
+        }
+    }
+}
+
+TEST_CASE("cross_entropy: with axes behind the classes too, one-hot probabilities are ids, unit weights none [6.3]") {
+    const Array z = doubled_wave({2, 3, 2, 2});
+    Array one_hot = zeros({2, 3, 2, 2}), smoothed = full({2, 3, 2, 2}, static_cast<Real>(0.15 / 3));
+    for (std::size_t i = 0; i < 8; ++i) {
+        const std::size_t at = i / 4 * 12 + static_cast<std::size_t>(kDeepTargets.data()[i]) * 4 + i % 4;
+        one_hot.data()[at] = 1;
+        smoothed.data()[at] += static_cast<Real>(0.85);
+    }
+    for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        const auto on = [&](const auto& targets, CrossEntropyOptions options) {
+            options.reduction = reduction;
+            return run({z}, [&](const Vars& v) { return cross_entropy(v[0], targets, options); });
+        };
+        const auto plain = on(kDeepTargets, {}), smooth = on(kDeepTargets, {.label_smoothing = 0.15});
+        for (std::size_t k = 0; k < 2; ++k) {
+            check_arrays_near(on(kDeepTargets, {.weight = ones({3})})[k], plain[k]);
+            check_arrays_near(on(one_hot, {})[k], plain[k]);
+            check_arrays_near(on(smoothed, {})[k], smooth[k]);
+            if (reduction == Reduction::mean) continue;  // with weights they divide by different numbers
+            const Array w = array({3}, {0.5, 2, 1.25});
+            check_arrays_near(on(one_hot, {.weight = w})[k], on(kDeepTargets, {.weight = w})[k]);
+        }
+    }
+}
+
+TEST_CASE("cross_entropy: no rows because of any axis; all ignored; weights of no sum [6.5]") {
+    Tape tape(Mode::eval);
+    for (const Shape& shape : {Shape{0, 3}, Shape{0, 3, 5, 7}, Shape{2, 3, 0}, Shape{2, 3, 0, 7}, Shape{2, 3, 5, 0}}) {
+        INFO("logits ", to_string(shape));
+        const Var z = tape.constant(zeros(shape));
+        Shape behind = shape;
+        behind.erase(behind.begin() + 1);
+        const IdArray none(behind);
+        CHECK(cross_entropy(z, none, {.reduction = Reduction::none}).shape() == behind);
+        CHECK(std::isnan(cross_entropy(z, none).item()));
+        CHECK(cross_entropy(z, none, {.reduction = Reduction::sum}).item() == 0);
+        CHECK(std::isnan(cross_entropy(z, zeros(shape)).item()));
+        CHECK(cross_entropy(z, zeros(shape), {.reduction = Reduction::none}).shape() == behind);
+        CHECK(cross_entropy(z, zeros(shape), {.reduction = Reduction::sum}).item() == 0);
+    }
+    const Array deep = doubled_wave({2, 3, 4});
+    const std::vector<double> nothing(24, 0.0), nan(24, kNaN);
+    check_edge(deep, IdArray(Shape{2, 4}, -100), {}, kNaN, nothing);
+    check_edge(deep, IdArray(Shape{2, 4}, 255), {.ignore_index = 255, .reduction = Reduction::sum}, 0, nothing);
+    check_edge(deep, IdArray(Shape{2, 4}, 1), {.weight = array({3}, {1, 0, 1})}, kNaN, nan);
+}
+
+TEST_CASE("cross_entropy: an image's worth of rows in Real agrees with double [6.2]") {
+    const std::uint64_t seed = 22;
+    INFO("seed ", seed);
+    Rng rng(seed);
+    const std::size_t b = 4, side = 64, pixels = side * side;
+    const Array z = random_array({b, 2, side, side}, rng, -5, 5);
+    IdArray ids(Shape{b, side, side});
+    double total = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const std::size_t at = i / pixels * 2 * pixels + i % pixels, target = rng.below(2);
+        ids.data()[i] = static_cast<std::int64_t>(target);
+        const double wanted = element(z, at + target * pixels), other = element(z, at + (1 - target) * pixels);
+        total += std::log1p(std::exp(other - wanted));
+    }
+    Tape tape(Mode::eval);
+    const double mean = total / static_cast<double>(b * pixels);
+    CHECK(is_near(cross_entropy(tape.constant(z), ids).item(), mean, kDouble ? 1e-12 : 1e-6));
+}
+
+TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's divisor, and get exactly 0 [6.3] [6.4]") {
     const Array z = doubled_wave({4, 3}), kept = array({2, 3}, std::vector<double>(z.begin() + 3, z.begin() + 9));
     for (const std::int64_t ignore : {-100, -2, 2, 255}) {
         for (const double smoothing : {0.0, 0.15}) {
@@ -315,7 +500,7 @@ TEST_CASE("cross_entropy: ignored rows enter neither the value nor the mean's di
     }
 }
 
-TEST_CASE("cross_entropy: edges as PyTorch has them") {  // tests/reference/ops.py
+TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/reference/ops.py
     const Array inf_off = array({1, 3}, {1, -kInf, 0});
     check_edge(inf_off, {0}, {}, 0.31326168751822286, {-0.2689414213699951, 0, 0.2689414213699951});
     check_edge(inf_off, {0}, {.label_smoothing = 0.1}, kInf,
@@ -339,7 +524,7 @@ TEST_CASE("cross_entropy: a NaN row that is ignored does no harm") {
     check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
 }
 
-TEST_CASE("cross_entropy: no rows and no classes") {
+TEST_CASE("cross_entropy: no rows and no classes [6.5]") {
     Tape tape(Mode::eval);
     const Var none = tape.constant(zeros({0, 3})), no_classes = tape.constant(zeros({5, 0}));
     CHECK(to_string(cross_entropy(none, IdArray(), {.reduction = Reduction::none}).shape()) == "(0,)");
@@ -350,7 +535,7 @@ TEST_CASE("cross_entropy: no rows and no classes") {
     CHECK(std::isnan(cross_entropy(no_classes, IdArray(Shape{5}, -100)).item()));
 }
 
-TEST_CASE("cross_entropy: a large batch in Real agrees with double") {
+TEST_CASE("cross_entropy: a large batch in Real agrees with double [6.2]") {
     const std::uint64_t seed = 21;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -367,7 +552,7 @@ TEST_CASE("cross_entropy: a large batch in Real agrees with double") {
     CHECK(is_near(cross_entropy(tape.constant(z), ids).item(), total / 2000, kDouble ? 1e-13 : 1e-6));
 }
 
-TEST_CASE("cross_entropy: targets that are no class are refused with their position") {
+TEST_CASE("cross_entropy: targets that are no class are refused with their position [6.6]") {
     const Parameter z(wave({3, 4}));
     Tape tape;
     const Var logits = tape.leaf(z);
@@ -381,9 +566,16 @@ TEST_CASE("cross_entropy: targets that are no class are refused with their posit
     check_refused<std::out_of_range>([&] { cross_entropy(tape.constant(ones({4})), IdArray::scalar(7)); },
                                      "cross_entropy: target 7 at position 0 is out of bounds for 4 classes");
     CHECK(tape.size() == 2);
+    IdArray deep(Shape{2, 2, 3}, 0);
+    deep(1, 0, 2) = 5;
+    check_refused<std::out_of_range>(
+        [&] {
+            cross_entropy(tape.constant(ones({2, 4, 2, 3})), deep);
+        },
+        "cross_entropy: target 5 at position (1, 0, 2) is out of bounds for 4 classes");
 }
 
-TEST_CASE("cross_entropy: shapes and options that make no sense are refused") {
+TEST_CASE("cross_entropy: shapes and options that make no sense are refused [6.6] [13.17]") {
     Tape tape;
     const Var z = tape.constant(ones({3, 4})), cube = tape.constant(ones({2, 3, 4})), scalar = tape.constant(ones({}));
     const auto refused = [&](const Var& logits, const auto& targets, const CrossEntropyOptions& options,
@@ -393,8 +585,16 @@ TEST_CASE("cross_entropy: shapes and options that make no sense are refused") {
         CHECK(tape.size() <= size + 1);  // class probabilities are put on the tape before they are looked at
     };
     const IdArray ids = {0, 1, 2};
-    refused(cube, ids, {}, "cross_entropy: logits must be (B, K) or (K), not (2, 3, 4)");
-    refused(scalar, ids, {}, "cross_entropy: logits must be (B, K) or (K), not ()");
+    refused(scalar, ids, {}, "cross_entropy: logits must be (B, K, ...) or (K), not ()");
+    refused(cube, ids, {}, "cross_entropy: targets for logits (2, 3, 4) must be of shape (2, 4), not (3,)");
+    refused(cube, IdArray(Shape{2, 3}, 0), {},
+            "cross_entropy: targets for logits (2, 3, 4) must be of shape (2, 4), not (2, 3)");
+    refused(cube, IdArray(Shape{8}, 0), {},
+            "cross_entropy: targets for logits (2, 3, 4) must be of shape (2, 4), not (8,)");
+    refused(cube, ones({2, 4, 3}), {},
+            "cross_entropy: probabilities of shape (2, 4, 3) do not fit logits of shape (2, 3, 4)");
+    refused(cube, IdArray(Shape{2, 4}, 0), {.weight = ones({4})},
+            "cross_entropy: weight must be of shape (3,) for logits (2, 3, 4), not (4,)");
     refused(z, IdArray{0, 1}, {}, "cross_entropy: targets for logits (3, 4) must be of shape (3,), not (2,)");
     refused(z, IdArray{{0, 1, 2}, {0, 1, 2}}, {},
             "cross_entropy: targets for logits (3, 4) must be of shape (3,), not (2, 3)");
@@ -437,7 +637,7 @@ TEST_CASE("cross_entropy: only the gradient of the logits needs the probabilitie
     check_allows_changed(inputs, 0, [](const Vars& v) { return cross_entropy(v[0], v[1]); });
 }
 
-TEST_CASE("cross_entropy: integers of any array are ids, reals are probabilities") {
+TEST_CASE("cross_entropy: integers of any array are ids, reals are probabilities [6.1]") {
     Tape tape;
     const Var logits = tape.constant(Array{{3, 3}, {2, 2}});
     const xt::xarray<int> narrow = {0, 1};

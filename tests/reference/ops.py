@@ -127,6 +127,11 @@ grid("ids (4, 3) and (4)", LOGITS, TARGETS, [-100, 2])
 grid("probabilities (4, 3)", LOGITS, torch.softmax(wave((B, K), 5), 1), [-100])
 grid("ids (3) and ()", LOGITS[0], TARGETS[0], [-100, 2])
 grid("probabilities (3)", LOGITS[0], torch.softmax(wave((K,), 5), 0), [-100])
+DEEP = 2 * wave((2, K, 2, 2))
+DEEP_TARGETS = torch.tensor([[[2, 0], [1, 2]], [[1, 1], [0, 2]]])
+grid("ids (2, 3, 2, 2) and (2, 2, 2)", DEEP, DEEP_TARGETS, [-100, 2])
+grid("probabilities (2, 3, 2, 2)", DEEP, torch.softmax(wave((2, K, 2, 2), 5), 1), [-100])
+show_op("cross_entropy, (2, 3, 2, 2) whole", lambda z: F.cross_entropy(z, DEEP_TARGETS, reduction="none"), DEEP)
 show_op(
     "cross_entropy, the gradient of the probabilities",
     lambda z, q: F.cross_entropy(z, q, weight=WEIGHT, label_smoothing=0.1),

@@ -1,0 +1,45 @@
+// What the lookups of embedding and embedding_bag share: their checks, padding, the counts of scale_grad_by_freq and
+// the renormalisation of max_norm.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <embergrad/engine/ops.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+using IdVector = std::vector<std::int64_t, Allocator<std::int64_t>>;
+using RealVector = std::vector<Real, Allocator<Real>>;
+
+constexpr std::size_t kPrefetch = 16;   // rows ahead: a table larger than the cache is waited for otherwise
+constexpr std::size_t kRowTile = 2048;  // rows a thread reads before it takes the next tile
+constexpr std::int64_t kNoRow = -1;
+
+/// Always in place: g++ takes a function that only prefetches for one without effects, and drops its calls.
+[[gnu::always_inline]] inline void prefetch_row(const Real* row, std::size_t d) {
+    for (std::size_t j = 0; j < d; j += 64 / sizeof(Real)) __builtin_prefetch(row + j);
+}
+
+/// Throws std::invalid_argument, in the name of `op`, for what check_embedding_options refuses.
+void check_lookup_options(std::string_view op, const EmbeddingOptions& options, std::size_t v);
+/// Throws std::invalid_argument unless the table is (V, D).
+void check_table(std::string_view op, const Parameter& table);
+/// Throws std::out_of_range for an id outside 0..V-1.
+void check_ids(std::string_view op, const IdArray& ids, std::size_t v);
+
+/// The padding row counted from the start; kNoRow if there is none.
+std::int64_t resolve_padding(const EmbeddingOptions& options, std::size_t v);
+
+/// What a row is multiplied by so that its norm is max_norm at most; 1 for a short one and for NaN.
+Real renorm_factor(const Real* row, std::size_t d, const EmbeddingOptions& options);
+void scale_row(Real* row, std::size_t d, Real factor);
+/// Scales each row that is looked up, once, in the table; frozen rows stay.
+void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options);
+
+/// 1 / how often the id of each position occurs among all ids.
+RealVector inverse_counts(const IdArray& ids);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
