@@ -80,8 +80,11 @@ public:
         if (::fchmod(file_.get(), mode & 0777) != 0) fail_to("write", target_, errno);
     }
 
-    void rename() {
+    void flush() {
         if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0) fail_to("write", target_, errno);
+    }
+
+    void rename() {
         if (::rename(path_.c_str(), target_.c_str()) != 0) fail_to("write", target_, errno);
         renamed_ = true;
     }
@@ -141,7 +144,10 @@ AtomicFile::~AtomicFile() = default;
 
 void AtomicFile::write(std::span<const std::byte> bytes) { files_->file.write(bytes); }
 
+void AtomicFile::flush() { files_->file.flush(); }
+
 void AtomicFile::commit() {
+    flush();
     files_->file.rename();
     const int synced = uninterrupted([&] { return ::fsync(files_->folder.get()); });
     if (synced != 0 && errno != EINVAL)

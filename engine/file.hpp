@@ -29,7 +29,9 @@ public:
 
     void write(std::span<const std::byte> bytes);
     void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-    /// Puts the file into its place; the last call.
+    /// What was written so far is on the disk when this returns.
+    void flush();
+    /// Flushes, and puts the file into its place; the last call.
     void commit();
 
 private:

@@ -164,6 +164,16 @@ void free_block(void* block, std::size_t bytes) noexcept {
     cache.release(block, bytes);
 }
 
+void forget_contents([[maybe_unused]] void* begin, [[maybe_unused]] std::size_t bytes) noexcept {
+#ifdef __linux__
+    constexpr std::size_t page = std::size_t{64} << 10;  // a multiple of every machine's
+    const auto address = reinterpret_cast<std::uintptr_t>(begin);
+    const std::size_t before = (page - address % page) % page;
+    if (bytes < before + page) return;
+    madvise(static_cast<char*>(begin) + before, (bytes - before) / page * page, MADV_DONTNEED);
+#endif
+}
+
 void trim_heap() {
 #ifdef __GLIBC__
     malloc_trim(0);

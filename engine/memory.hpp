@@ -34,6 +34,9 @@ namespace detail {
 /// Throws std::bad_alloc.
 void* allocate_block(std::size_t bytes);
 void free_block(void* block, std::size_t bytes) noexcept;
+/// The system may have back what lies here: the contents are lost, the block stays. (Only whole pages; a no-op where
+/// there is no such call.)
+void forget_contents(void* begin, std::size_t bytes) noexcept;
 /// Returns freed memory to the operating system where the C library can.
 void trim_heap();
 

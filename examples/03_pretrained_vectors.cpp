@@ -157,8 +157,8 @@ void whole_file(const WordVectors& vectors) {
 void look_into(const std::string& path, std::span<char* const> words) {
     const WordVectors vectors = WordVectors::load(path, {.skip_bad_lines = true});
     const WordVectorsReport& report = vectors.report();
-    std::cout << to_string(report.format) << ", " << thousands(report.lines) << " lines: " << thousands(vectors.size()) << " words of "
-              << vectors.dimension() << " numbers, " << thousands(report.duplicates) << " duplicates, "
+    std::cout << to_string(report.format) << ", " << thousands(report.lines) << " lines: " << thousands(vectors.size())
+              << " words of " << vectors.dimension() << " numbers, " << thousands(report.duplicates) << " duplicates, "
               << thousands(report.bad_lines) << " bad lines, read in " << fixed(report.seconds, 1) << " s\n";
     for (const auto& [number, reason] : report.first_bad_lines)
         std::cout << "  line " << number << ": " << reason << '\n';

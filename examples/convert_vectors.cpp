@@ -44,7 +44,7 @@ void add_lines(LineReader& lines, WordSet& words) {
 
 WordSet read_words(const std::string& path) {
     WordSet words;
-    if (LineReader(path).next() == "embergrad vocabulary 1") {
+    if (detail::begins_vocabulary(LineReader(path).next().value_or(""))) {
         add_tokens(Vocabulary::load(path), words);
     } else {
         LineReader lines(path);

@@ -101,6 +101,23 @@ void add_choice_options(CLI::App& app, ConvertSettings& settings) {
         ->group(group);
 }
 
+/// What is read must not be replaced on the way.
+void refuse_overwriting(const ConvertSettings& settings) {
+    const auto same = [](const std::string& a, const std::string& b) {
+        return !a.empty() && !b.empty() &&
+               fs::weakly_canonical(fs::absolute(a)) == fs::weakly_canonical(fs::absolute(b));
+    };
+    for (const std::string& written : {settings.output, settings.output_words})
+        for (const std::string& read : {settings.input, settings.words, settings.vocabulary})
+            if (same(written, read))
+                throw CLI::ValidationError(written +
+                                           " is read and would be replaced; choose another name for what is "
+                                           "written (OUTPUT, --output-words)");
+    if (fs::path(settings.output).extension() == ".gz")
+        throw CLI::ValidationError(settings.output +
+                                   ": nothing is compressed on the way out; choose a name without .gz");
+}
+
 /// What follows from the names.
 void complete(ConvertSettings& settings, const std::string& from, const std::string& to) {
     if (!from.empty()) settings.from = format_named("--from", from);
@@ -110,6 +127,7 @@ void complete(ConvertSettings& settings, const std::string& from, const std::str
         throw CLI::ValidationError("--output-words: there is no second file to write for " +
                                    std::string(to_string(settings.to)));
     if (settings.output_words.empty()) settings.output_words = second;
+    refuse_overwriting(settings);
 }
 
 }  // namespace

@@ -61,8 +61,10 @@ Array read_npy(ArraySource& source) {
     return header.fortran_order && array.dimension() > 1 ? from_fortran_order(array) : array;
 }
 
-/// Everything before the data, which begins at a multiple of 64 bytes.
-std::string header_bytes(const Shape& shape) {
+}  // namespace
+
+std::string detail::npy_header_bytes(const Shape& shape) {
+    require(shape.size() <= kNpyMaxRank, "save_npy: an array of ", shape.size(), " axes, more than ", kNpyMaxRank);
     const std::string_view dtype = sizeof(Real) == 8 ? "<f8" : "<f4";
     std::string text =
         "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': " + to_string(shape) + ", }";
@@ -74,12 +76,8 @@ std::string header_bytes(const Shape& shape) {
     return std::string(detail::kNpyMagic) + '\x01' + '\0' + std::string(length, 2) + text;
 }
 
-}  // namespace
-
 void save_npy(const std::filesystem::path& path, const Array& array) {
-    require(array.dimension() <= detail::kNpyMaxRank, "save_npy: an array of ", array.dimension(), " axes, more than ",
-            detail::kNpyMaxRank);
-    const std::string header = header_bytes(array.shape());
+    const std::string header = detail::npy_header_bytes(array.shape());
     const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(header)),
                                                  std::as_bytes(std::span(array.data(), array.size()))};
     write_file_atomically(path, pieces);

@@ -166,7 +166,7 @@ NpyHeader read_npy_header(ArraySource& source) {
     if (!bytes) source.bad("shape ", header.shape, " overflows 64 bits");
     header.data_begin = source.position();
     header.data_bytes = *bytes;
-    if (const std::optional<std::size_t> size = source.size(); size && *size - header.data_begin != *bytes)
+    if (const std::optional<std::size_t> size = source.size(); size && *size != header.data_begin + *bytes)
         source.bad("shape ", header.shape, " takes ", *bytes, " bytes of data, the file has ",
                    *size - header.data_begin);
     return header;

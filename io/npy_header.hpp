@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <embergrad/engine/array.hpp>
@@ -25,5 +26,9 @@ struct NpyHeader {
 /// Reads as far as the data. An error for everything but versions 1 to 3 with a header of at most 65,536 bytes and
 /// "<f4", "<f8" or "<f2", and for a file that is shorter or longer than its header says, if its size is known.
 NpyHeader read_npy_header(ArraySource& source);
+
+/// What save_npy writes before the Reals of an array of this shape; they begin at a multiple of 64 bytes. Throws
+/// std::invalid_argument for more than 64 axes.
+std::string npy_header_bytes(const Shape& shape);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

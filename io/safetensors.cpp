@@ -37,6 +37,7 @@ SafeTensors read_safetensors(ArraySource& source) {
 }
 
 using NamedArray = StateDict::value_type;
+using detail::NamedShape;
 
 /// The text as a JSON string. What it is names it in the error.
 std::string json_string(const std::string& text, std::string_view what) {
@@ -79,23 +80,24 @@ std::string metadata_json(std::map<std::string, std::string> metadata) {
     return text + '}';
 }
 
-std::string entry_json(const NamedArray& tensor, std::size_t begin) {
+std::string entry_json(const NamedShape& tensor, std::size_t begin) {
     std::string shape;
-    for (std::size_t extent : tensor.second.shape()) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    return json_string(tensor.first, "a tensor's name") + ":{\"dtype\":\"" +
+    for (std::size_t extent : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
+    return json_string(tensor.name, "a tensor's name") + ":{\"dtype\":\"" +
            std::string(detail::safetensors_name(detail::kRealAsStored)) + "\",\"shape\":[" + shape +
            "],\"data_offsets\":[" + std::to_string(begin) + ',' +
-           std::to_string(begin + tensor.second.size() * sizeof(Real)) + "]}";
+           std::to_string(begin + element_count(tensor.shape) * sizeof(Real)) + "]}";
 }
 
-/// The length and the JSON, padded so that the data begins at a multiple of 8 bytes.
-std::string header_bytes(const std::vector<const NamedArray*>& tensors,
-                         const std::map<std::string, std::string>& metadata) {
+}  // namespace
+
+std::string detail::safetensors_header_bytes(const std::vector<NamedShape>& tensors,
+                                             const std::map<std::string, std::string>& metadata) {
     std::string text = "{\"__metadata__\":" + metadata_json(metadata);
     std::size_t begin = 0;
-    for (const NamedArray* tensor : tensors) {
-        text += ',' + entry_json(*tensor, begin);
-        begin += tensor->second.size() * sizeof(Real);
+    for (const NamedShape& tensor : tensors) {
+        text += ',' + entry_json(tensor, begin);
+        begin += element_count(tensor.shape) * sizeof(Real);
     }
     text += '}';
     text.resize((text.size() + detail::kSafeTensorsLengthBytes - 1) / detail::kSafeTensorsLengthBytes *
@@ -107,12 +109,12 @@ std::string header_bytes(const std::vector<const NamedArray*>& tensors,
     return std::string(reinterpret_cast<const char*>(&length), detail::kSafeTensorsLengthBytes) + text;
 }
 
-}  // namespace
-
 void save_safetensors(const std::filesystem::path& path, const StateDict& tensors,
                       const std::map<std::string, std::string>& metadata) {
     const std::vector<const NamedArray*> sorted = sorted_by_name(tensors);
-    const std::string header = header_bytes(sorted, metadata);
+    std::vector<detail::NamedShape> shapes;
+    for (const NamedArray* tensor : sorted) shapes.push_back({tensor->first, tensor->second.shape()});
+    const std::string header = detail::safetensors_header_bytes(shapes, metadata);
     std::vector<std::span<const std::byte>> pieces = {std::as_bytes(std::span(header))};
     for (const NamedArray* tensor : sorted)
         pieces.push_back(std::as_bytes(std::span(tensor->second.data(), tensor->second.size())));

@@ -46,4 +46,14 @@ enum class OtherDtypes { refused, allowed };
 /// they are as long as the file, if its size is known.
 SafeTensorsHeader read_safetensors_header(ArraySource& source, OtherDtypes other_dtypes);
 
+struct NamedShape {
+    std::string name;
+    Shape shape = {};
+};
+
+/// What save_safetensors writes before the Reals of these tensors: the length and the JSON, padded so that they begin
+/// at a multiple of 8 bytes. Errors as save_safetensors, for names and metadata that are not UTF-8 or too long.
+std::string safetensors_header_bytes(const std::vector<NamedShape>& tensors,
+                                     const std::map<std::string, std::string>& metadata);
+
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -46,14 +46,18 @@ Matches match(const Vocabulary& vocabulary, const WordVectors& vectors, const Pr
     report.found = matches.found.size();
     report.duplicates = vectors.report().duplicates;
     report.bad_lines = vectors.report().bad_lines;
+    report.wrong_header = vectors.report().wrong_header;
     report.bytes = vectors.report().bytes;
     report.seconds = vectors.report().seconds;
     return matches;
 }
 
-void check_table(const Embedding& embedding, const WordVectors& vectors, const Vocabulary& vocabulary) {
+void check_dimension(const Embedding& embedding, const WordVectors& vectors) {
     require(vectors.dimension() == embedding.embedding_dim(), "load_pretrained: vectors of dimension ",
             vectors.dimension(), " do not fit a table of dimension ", embedding.embedding_dim());
+}
+
+void check_vocabulary(const Embedding& embedding, const Vocabulary& vocabulary) {
     require(vocabulary.size() <= embedding.num_embeddings(), "load_pretrained: a vocabulary of ", vocabulary.size(),
             " tokens does not fit a table of ", embedding.num_embeddings(), " rows");
     const std::int64_t padding = embedding.padding_idx().value_or(0);
@@ -125,12 +129,14 @@ std::string to_string(const PretrainedReport& report) {
     if (report.bad_lines > 0)
         left_out += (left_out.empty() ? "" : ", ") + detail::counted(report.bad_lines, "bad line");
     if (!left_out.empty()) text += "; " + left_out + " left out";
+    if (!report.wrong_header.empty()) text += "; " + report.wrong_header;
     return text;
 }
 
 PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& vectors, const Vocabulary& vocabulary,
                                  const PretrainedLookup& lookup) {
-    check_table(embedding, vectors, vocabulary);
+    check_dimension(embedding, vectors);
+    check_vocabulary(embedding, vocabulary);
     Matches matches = match(vocabulary, vectors, lookup);
     write_rows(matches, vectors, embedding.weight());
     return std::move(matches.report);
@@ -139,6 +145,7 @@ PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& 
 PretrainedReport load_pretrained(const Embedding& embedding, const std::filesystem::path& path,
                                  const Vocabulary& vocabulary, const WordVectorsOptions& options,
                                  const PretrainedLookup& lookup) {
+    check_vocabulary(embedding, vocabulary);  // before a long file is read
     const WordVectors vectors = WordVectors::load(path, only_words_of(vocabulary, options, lookup));
     return load_pretrained(embedding, vectors, vocabulary, lookup);
 }

@@ -19,8 +19,9 @@ struct PretrainedReport {
     std::vector<std::string> missing = {};  ///< those that have none, by id
     std::size_t duplicates = 0;             ///< as WordVectorsReport counted them
     std::size_t bad_lines = 0;
-    std::size_t bytes = 0;  ///< of the file that was read
-    double seconds = 0;     ///< that took
+    std::string wrong_header = {};  ///< as WordVectorsReport says it
+    std::size_t bytes = 0;          ///< of the file that was read
+    double seconds = 0;             ///< that took
     /// found / asked; 0 if there was no word.
     double coverage() const;
 };

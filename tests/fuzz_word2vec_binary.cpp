@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include <embergrad/text/vector_reader.hpp>
 
@@ -55,9 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if ((data[0] & 8) != 0) options.dimension = 1 + (data[0] >> 6);
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
     Checker checker(options, bytes.size());
+    detail::VectorFile file{detail::open_source(bytes, "fuzz"), "fuzz"};
+    file.block_bytes = (data[0] & 32) != 0 ? 7 : 4096;  // words and numbers across the ends of blocks
     try {
-        const WordVectorsReport report =
-            detail::read_binary_vectors({detail::open_source(bytes, "fuzz"), "fuzz"}, options, checker);
+        const WordVectorsReport report = detail::read_binary_vectors(std::move(file), options, checker);
         if (checker.words + report.duplicates + report.bad_lines > report.lines) __builtin_trap();
         if (!options.skip_bad_lines && !report.wrong_header.empty()) __builtin_trap();
     } catch (const std::runtime_error&) {

@@ -203,7 +203,9 @@ TEST_CASE("vector format: small binary files without a control byte") {
     check_text("1 2\nthe " + kSmallFloats.substr(0, 7));  // no record fits
     check_text("1 2\r\nthe " + kSmallFloats);             // \r: no binary file
     check_text("1  2\nthe " + kSmallFloats);              // two spaces
-    check_text("1 1\nthe " + floats({0.7F}));             // "333?": ASCII throughout
+    check_binary("1 1\nthe " + floats({0.7F}));           // "333?": ASCII throughout, but one word to the end
+    check_binary("1 1\nthe " + floats({0.7F}) + "\n");
+    check_text("2 1\nthe " + floats({0.7F}));
 }
 
 TEST_CASE("vector format: binary files with words that are not UTF-8, a damaged or hostile header") {

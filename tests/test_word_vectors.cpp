@@ -18,6 +18,7 @@
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
+#include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/rng.hpp>
 #include <embergrad/tests/shared_data.hpp>
 #include <embergrad/tests/support.hpp>
@@ -508,11 +509,16 @@ TEST_CASE("word vectors: every byte changed to every other gives vectors or an e
 
 TEST_CASE("word vectors: a header or a dimension makes no room by itself") {
     std::string text = "a " + std::string(2'000'000, '\n');
-    check_error(text, ": of the first 1000 every line has nothing behind a word", {.dimension = 100'000});
+    check_error(text, ": of the first 1 every line has nothing behind a word", {.dimension = 100'000});
     std::string wide = "1000000000000 20000\nw";
     for (int i = 0; i < 20'000; ++i) wide += " 1";
     wide += std::string(1'000'000, '\n');  // a million lines, but not a million vectors
     CHECK(parse(wide, kSkip).vectors().size() == 20'000);
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "wide.txt", wide);
+    const std::uint64_t before = memory_stats().system_bytes;
+    CHECK(WordVectors::load(folder / "wide.txt", kSkip).vectors().size() == 20'000);
+    CHECK(memory_stats().system_bytes - before < 100'000'000);
 }
 
 // ---- the awkward files ---------------------------------------------------------------------------------------------
@@ -616,6 +622,39 @@ TEST_CASE("word vectors: a file of several blocks is the same at any number of t
     }
     CHECK(first->report().duplicates == first->report().lines / 1000);
     CHECK(first->size() == first->report().lines - first->report().duplicates);
+}
+
+TEST_CASE("word vectors: a last line without its end, whatever stood in its block before") {
+    for (std::size_t d = 1; d < 12; ++d) {
+        std::string text = many_lines(d);
+        text.pop_back();
+        const WordVectors whole = parse(text + "\n");
+        for (const int threads : {1, 2, 3}) {
+            const Threads scope(threads);
+            check_alike(parse(text), whole);
+        }
+    }
+}
+
+TEST_CASE("word vectors: a format that is given is the format") {
+    const std::string text = "7 1\n8 2\n";
+    check_vectors(parse(text, {.format = VectorFormat::text}), {"7", "8"}, {1, 2});
+    check_error("a 1\n",
+                ": the first line should be \"N D\", words and numbers a word, as word2vec-text has it; text has none",
+                {.format = VectorFormat::word2vec_text});
+    check_vectors(parse("2 1\n7 1\n8 2\n", {.format = VectorFormat::word2vec_text, .dimension = 1}), {"7", "8"},
+                  {1, 2});
+    check_refused<std::invalid_argument>([&] { parse(text, {.format = VectorFormat::projector}); },
+                                         "WordVectors: the Embedding Projector's files are written only; read what "
+                                         "they were made from");
+}
+
+TEST_CASE("word vectors: words and a tensor are not for files that have none") {
+    check_refused<std::invalid_argument>(
+        [] { parse("a 1\n", {.words = "words.txt"}); },
+        "WordVectors: test is text, which has its words itself: there is none to take from words.txt");
+    check_refused<std::invalid_argument>([] { parse("a 1\n", {.tensor = "weight"}); },
+                                         "WordVectors: test is text, which has no tensor weight");
 }
 
 TEST_CASE("word vectors: the bad lines of several blocks have their numbers, and the first one is the error") {

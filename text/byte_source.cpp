@@ -14,7 +14,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{1} << 20;
+constexpr std::size_t kBlock = std::size_t{1} << 20;  // inflated at once
 constexpr std::size_t kLongestLine = std::size_t{64} << 20;
 constexpr std::size_t kCompressedBlock = std::size_t{64} << 10;
 constexpr std::size_t kBehind = 64;  // bytes behind a block's text that parsers may look at
@@ -164,7 +164,8 @@ bool LineBlocks::next(LineBlock& block) {
     std::size_t line_end = std::string_view::npos;
     while (!ended_ && line_end == std::string_view::npos) {
         require<std::runtime_error>(size < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20, " MiB");
-        const std::size_t room = std::min(kBlock, source_->size().value_or(kBlock) + 1);  // small texts are many
+        const std::size_t room =
+            std::min(block_bytes_, source_->size().value_or(block_bytes_) + 1);  // small texts are many
         if (bytes.size() < size + room + kBehind) bytes.resize(size + room + kBehind);
         const std::size_t got = source_->read(std::span(bytes).subspan(size, room));
         ended_ = got < room;
@@ -174,6 +175,7 @@ bool LineBlocks::next(LineBlock& block) {
     }
     block.size_ = ended_ ? size : line_end;
     rest_.assign(bytes.data() + block.size_, size - block.size_);
+    if (block.size_ < bytes.size()) bytes[block.size_] = '\n';  // a digit of before would lengthen the last number
     return block.size_ > 0;
 }
 

@@ -41,7 +41,7 @@ std::string peek(std::unique_ptr<ByteSource>& source, std::size_t n);
 class LineBlock {
 public:
     std::string_view text() const { return {bytes_.data(), size_}; }
-    /// The end of what may be looked at behind the text: some more bytes of any value.
+    /// The end of what may be looked at behind the text: a \n, if there is room for it, and bytes of any value.
     const char* readable_end() const { return bytes_.data() + bytes_.size(); }
 
 private:
@@ -54,20 +54,23 @@ private:
 class LineBlocks {
 public:
     /// The name begins the messages.
-    LineBlocks(std::unique_ptr<ByteSource> source, std::string name)
-        : source_(std::move(source)), name_(std::move(name)) {}
+    LineBlocks(std::unique_ptr<ByteSource> source, std::string name, std::size_t block_bytes)
+        : source_(std::move(source)), name_(std::move(name)), block_bytes_(block_bytes) {}
 
-    /// The next block: about a MiB (more only for a longer line), ended by a \n but perhaps for the last; false at the
-    /// end. Throws std::runtime_error for a line of more than 64 MiB, and what the source throws.
+    /// The next block: about block_bytes (more only for a longer line), ended by a \n but perhaps for the last; false
+    /// at the end. Throws std::runtime_error for a line of more than 64 MiB, and what the source throws.
     bool next(LineBlock& block);
     /// Whether the last block was the last.
     bool at_end() const { return ended_ && rest_.empty(); }
+    /// Of the whole text, where that is known.
+    std::optional<std::size_t> size() const { return source_->size(); }
     /// Which part of the text is read, where that is known.
     std::optional<double> fraction() const { return source_->fraction(); }
 
 private:
     std::unique_ptr<ByteSource> source_;
     std::string name_;
+    std::size_t block_bytes_;
     std::string rest_;  // what was read behind the last \n
     bool ended_ = false;
 };

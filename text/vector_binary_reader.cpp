@@ -19,7 +19,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files are little-endian");
 
-constexpr std::size_t kBlock = std::size_t{1} << 20;
 constexpr std::size_t kBatch = 256;  // words whose places in the sink's table are looked for together
 constexpr std::size_t kLongestWord = std::size_t{64} << 10;
 constexpr std::size_t kLargestDimension = (std::size_t{64} << 20) / sizeof(float);
@@ -27,8 +26,8 @@ constexpr std::size_t kLargestDimension = (std::size_t{64} << 20) / sizeof(float
 /// The bytes of a file that are being looked at: a part that moves from its begin to its end.
 class Window {
 public:
-    explicit Window(std::unique_ptr<ByteSource> source)
-        : source_(std::move(source)), capacity_(std::min(kBlock, file_size().value_or(kBlock) + 1)) {}
+    Window(std::unique_ptr<ByteSource> source, std::size_t block_bytes)
+        : source_(std::move(source)), capacity_(std::min(block_bytes, file_size().value_or(block_bytes) + 1)) {}
 
     std::string_view bytes() const { return {block_.get() + begin_, end_ - begin_}; }
     void skip(std::size_t n) { begin_ += n; }
@@ -111,7 +110,7 @@ public:
           sink_(sink),
           selects_(sink.selects()),
           tally_(name_, options, sink, VectorFormat::word2vec_binary),
-          window_(std::move(file.source)) {}
+          window_(std::move(file.source), file.block_bytes) {}
 
     WordVectorsReport run() {
         read_header();

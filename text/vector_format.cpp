@@ -120,6 +120,20 @@ bool holds_a_record(std::string_view bytes, std::size_t d) {
     return space != bytes.npos && (bytes.size() - space - 1) / sizeof(float) >= d;
 }
 
+/// Whether the bytes are records to their end, as many as the header says. (Small files: numbers may look like text.)
+bool ends_with_last_record(std::string_view bytes, const BinaryHeader& header) {
+    const auto skip_line_ends = [&] { bytes.remove_prefix(std::min(bytes.find_first_not_of('\n'), bytes.size())); };
+    for (std::size_t i = 0; i < header.words; ++i) {
+        skip_line_ends();
+        if (!holds_a_record(bytes, header.dimension)) return false;
+        const std::size_t end = bytes.find(' ') + 1 + header.dimension * sizeof(float);
+        if (bytes.substr(0, end).find('\n') != bytes.npos) return false;  // the end of a line, more likely
+        bytes.remove_prefix(end);
+    }
+    skip_line_ends();
+    return bytes.empty();
+}
+
 /// Vectors as text give most lines a number at their end, even where the header is wrong; in a binary file a line is
 /// what stands between two bytes that happen to be \n. Without control bytes the file is small or text: a few floats
 /// will not look like UTF-8, but words in other encodings do not either.
@@ -131,8 +145,9 @@ bool is_word2vec_binary(std::string_view begin) {
     const LineCounts lines = count_lines(body, whole);
     if (2 * lines.with_number > lines.all) return false;
     if (has_control_byte(body)) return true;
-    return whole && lines.with_number == 0 && valid_utf8_length(body) < body.size() &&
-           holds_a_record(body, header->dimension);
+    if (!whole || lines.with_number > 0) return false;
+    const bool is_utf8 = valid_utf8_length(body) == body.size();
+    return (!is_utf8 && holds_a_record(body, header->dimension)) || ends_with_last_record(body, *header);
 }
 
 }  // namespace

@@ -9,12 +9,12 @@
 #include <embergrad/engine/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/vector_lines.hpp>
+#include <embergrad/text/vocabulary.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::string_view kVocabularyBegins = "embergrad vocabulary 1";
 
 bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
 
@@ -44,7 +44,7 @@ std::string wrong_at_start_of_text(std::string_view word, std::span<const Real> 
 std::string wrong_in_words_file(std::string_view word, bool first) {
     if (word.ends_with('\r')) return "ends with a carriage return";
     if (first && word.starts_with(kByteOrderMark)) return "would begin the file of words with a byte order mark";
-    if (first && word == kVocabularyBegins) return "would begin the file of words as Vocabulary::save does";
+    if (first && begins_vocabulary(word)) return "would begin the file of words as Vocabulary::save does";
     return "";
 }
 

@@ -196,7 +196,7 @@ std::size_t find_dimension(const VectorLines& lines, bool whole, const std::opti
     const std::size_t d = asked ? *asked : header ? header->dimension : found;
     if (fits(d, sample)) return d;
 
-    const std::string who = std::string(sample.whole ? "" : "of the first 1000 ") +
+    const std::string who = (sample.whole ? "" : "of the first " + std::to_string(sample.lines.size()) + " ") +
                             (widths.size() > 1 ? "most lines have " : "every line has ");
     if (found == 0) fail<std::runtime_error>(source_name, ": ", who, "nothing behind a word");
     fail<std::runtime_error>(source_name, ": ", who, counted(found, "number"), ", not ", d,

@@ -46,6 +46,7 @@ struct VectorFile {
     std::string name;  ///< begins the messages
     /// For text whose words are all wanted: how many lines there are, if that can be found out.
     std::function<std::optional<std::size_t>()> count_lines = [] { return std::nullopt; };
+    std::size_t block_bytes = std::size_t{1} << 20;  ///< to read at a time
 };
 
 /// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many

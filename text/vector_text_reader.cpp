@@ -77,7 +77,7 @@ public:
           name_(file.name),
           tally_(name_, options, sink, VectorFormat::text),
           count_lines_(std::move(file.count_lines)),
-          file_(std::move(file.source), name_),
+          file_(std::move(file.source), name_, file.block_bytes),
           blocks_(2 * static_cast<std::size_t>(num_threads())) {}
 
     WordVectorsReport run() {
@@ -133,12 +133,13 @@ private:
         for (bool first = true; next(block); first = false) {
             if (first && block.text.starts_with(kByteOrderMark)) block.text.remove_prefix(kByteOrderMark.size());
             VectorLines lines(block.text);
-            if (!header_ && options_.dimension != 1) {
+            if (!header_ && may_have_header()) {
                 header_ = next_header(lines);
                 if (header_) header_->line += tally_.report.lines;
                 if (header_) tally_.report.format = VectorFormat::word2vec_text;
             }
             if (VectorLines(lines).next()) {
+                check_given_format();
                 d_ = find_dimension(lines, file_.at_end(), header_, options_.dimension, name_);
                 tally_.report.lines += lines.number();
                 block.text = lines.rest();
@@ -150,12 +151,27 @@ private:
         fail<std::runtime_error>(name_, ": there are no vectors in it");
     }
 
-    /// How many there are at most, if all of them are wanted and that can be found out.
+    /// "2 1" may be a word, if the user says so.
+    bool may_have_header() const {
+        return options_.format == VectorFormat::word2vec_text ||
+               (options_.format != VectorFormat::text && options_.dimension != 1);
+    }
+
+    void check_given_format() const {
+        const bool missing = options_.format == VectorFormat::word2vec_text && !header_;
+        require<std::runtime_error>(
+            !missing, name_, ": the first line should be \"N D\", words and numbers a word, as ",
+            to_string(VectorFormat::word2vec_text), " has it; ", to_string(VectorFormat::text), " has none");
+    }
+
+    /// How many there are at most, if all of them are wanted and that can be found out. Blank lines are none: room is
+    /// made for what the file's size can hold.
     std::optional<std::size_t> lines_to_come() const {
         if (sink_.selects() || options_.limit < kFewWords) return std::nullopt;
         const std::optional<std::size_t> all = count_lines_();
         if (!all) return std::nullopt;
-        return *all - std::min(*all, tally_.report.lines);  // less the header
+        const std::size_t rest = *all - std::min(*all, tally_.report.lines);  // less the header
+        return std::min(rest, file_.size().value_or(0) / (2 * d_ + 1) + 1);
     }
 
     [[noreturn]] void refuse_all() const {

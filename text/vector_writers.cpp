@@ -1,5 +1,4 @@
-// Every format is a stream of rows, put together in blocks by all threads and written in their order. Arrays are the
-// exception: io writes them.
+// Every format is a stream of rows behind a header, put together in blocks by all threads and written in their order.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -14,8 +13,8 @@
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
 #include <embergrad/engine/parallel.hpp>
-#include <embergrad/io/npy.hpp>
-#include <embergrad/io/safetensors.hpp>
+#include <embergrad/io/npy_header.hpp>
+#include <embergrad/io/safetensors_header.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/text/vector_limits.hpp>
@@ -66,6 +65,10 @@ void append_binary(std::string_view word, std::span<const Real> vector, std::str
     to.append(word) += ' ';
     append_floats(vector, to);
     to += '\n';
+}
+
+void append_reals(std::string_view, std::span<const Real> vector, std::string& to) {
+    to.append(reinterpret_cast<const char*>(vector.data()), vector.size_bytes());
 }
 
 void append_projector(std::string_view, std::span<const Real> vector, std::string& to) {
@@ -205,34 +208,22 @@ void write_single_file(const fs::path& path, std::string_view header, const Tabl
     file.commit();
 }
 
-void write_projector(const fs::path& path, const fs::path& words, const Table& table, Progress progress) {
-    AtomicFile labels(words), file(path);
-    write_rows(labels, table, append_label, 0, progress);
-    write_rows(file, table, append_projector, table.vectors.dimension(), progress);
+/// The words in a file of their own. Both files are on the disk before one of them takes its place.
+void write_two_files(const fs::path& path, std::string_view header, Append append, const fs::path& words,
+                     Append append_one, const Table& table, Progress progress) {
+    AtomicFile file(path), labels(words);
+    write_rows(labels, table, append_one, 0, progress);
+    file.write(header);
+    write_rows(file, table, append, table.vectors.dimension(), progress);
+    labels.flush();
+    file.flush();
     labels.commit();
     file.commit();
 }
 
-/// The rows as an array of their own; all of them are one already.
-Array array_of(const Table& table) {
-    const std::size_t d = table.vectors.dimension();
-    if (table.rows.size() == table.vectors.size()) return table.vectors.vectors();
-    Array result(Shape{table.rows.size(), d});
-    for (std::size_t i = 0; i < table.rows.size(); ++i)
-        std::copy_n(table.vectors[table.rows[i]].data(), d, result.data() + i * d);
-    return result;
-}
-
-/// The words are ready before the array, much the larger file, takes its place.
-void write_array(const fs::path& path, VectorFormat format, const fs::path& words, const Table& table,
-                 Progress progress) {
-    AtomicFile file(words);
-    write_rows(file, table, append_word, 0, progress);
-    if (format == VectorFormat::npy)
-        save_npy(path, array_of(table));
-    else
-        save_safetensors(path, {{"embedding.weight", array_of(table)}});
-    file.commit();
+std::string array_header(VectorFormat format, const Shape& shape) {
+    if (format == VectorFormat::npy) return detail::npy_header_bytes(shape);
+    return detail::safetensors_header_bytes({detail::NamedShape{"embedding.weight", shape}}, {});
 }
 
 // ---- checks --------------------------------------------------------------------------------------------------------
@@ -300,10 +291,11 @@ std::size_t WordVectors::save(const fs::path& path, VectorFormat format, const W
             break;
         case VectorFormat::npy:
         case VectorFormat::safetensors:
-            write_array(path, format, options.words, table, progress);
+            write_two_files(path, array_header(format, Shape{rows.size(), dimension()}), append_reals, options.words,
+                            append_word, table, progress);
             break;
         case VectorFormat::projector:
-            write_projector(path, options.words, table, progress);
+            write_two_files(path, "", append_projector, options.words, append_label, table, progress);
             break;
     }
     return size() - rows.size();

@@ -230,4 +230,6 @@ Vocabulary Vocabulary::load(const std::filesystem::path& path) {
     return vocabulary;
 }
 
+bool detail::begins_vocabulary(std::string_view line) { return line == kFirstLine; }
+
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -107,4 +107,9 @@ private:
     std::array<std::optional<std::int64_t>, kSpecials> special_ids_;
 };
 
+namespace detail {
+/// Whether a file that begins with this line is one of Vocabulary::save.
+bool begins_vocabulary(std::string_view line);
+}  // namespace detail
+
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

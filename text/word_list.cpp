@@ -8,14 +8,13 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::string_view kVocabulary = "embergrad vocabulary ";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
 WordList::WordList(const std::filesystem::path& path) : lines_(path) {
     for (std::optional<std::string_view> line = lines_.next(); line; line = lines_.next()) {
-        if (words_.empty() && line->starts_with(kVocabulary)) {
+        if (words_.empty() && begins_vocabulary(*line)) {
             take_vocabulary(path);
             break;
         }

@@ -18,11 +18,17 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// An array of n rows that begins as another does.
-Array with_rows(const Array& rows, std::size_t n) {
-    const std::size_t d = rows.shape()[1];
-    Array result(Shape{n, d});
-    std::copy_n(rows.data(), std::min(rows.size(), result.size()), result.data());
+/// An array of n rows that begins as another does. What is copied is given back piece by piece, so that there are never
+/// two tables.
+Array with_rows(Array rows, std::size_t n) {
+    constexpr std::size_t piece = std::size_t{1} << 20;
+    Array result(Shape{n, rows.shape()[1]});
+    const std::size_t all = std::min(rows.size(), result.size());
+    for (std::size_t begin = 0; begin < all; begin += piece) {
+        const std::size_t some = std::min(piece, all - begin);
+        std::copy_n(rows.data() + begin, some, result.data() + begin);
+        detail::forget_contents(rows.data() + begin, some * sizeof(Real));
+    }
     return result;
 }
 
@@ -39,7 +45,7 @@ public:
         words_.add(words);
         const std::size_t fresh = words_.size() - before;
         if (words_.size() > vectors_.shape()[0])
-            vectors_ = with_rows(vectors_, std::max<std::size_t>(words_.size(), 2 * vectors_.shape()[0]));
+            vectors_ = with_rows(std::move(vectors_), std::max<std::size_t>(words_.size(), 2 * vectors_.shape()[0]));
         Real* const to = vectors_.data() + before * d;
         if (fresh == words.size())
             std::copy_n(vectors, fresh * d, to);
@@ -50,7 +56,7 @@ public:
 
     detail::TokenTable take_words() { return std::move(words_); }
     Array take_vectors() {
-        if (vectors_.shape()[0] != words_.size()) vectors_ = with_rows(vectors_, words_.size());
+        if (vectors_.shape()[0] != words_.size()) vectors_ = with_rows(std::move(vectors_), words_.size());
         return std::move(vectors_);
     }
 
@@ -113,6 +119,11 @@ WordVectorsReport read_vectors(detail::VectorFile file, const WordVectorsOptions
     const std::size_t sample = std::min(detail::kFormatSample, file.source->size().value_or(detail::kFormatSample));
     const VectorFormat format =
         options.format ? *options.format : detail::detect_format(detail::peek(file.source, sample), file.name);
+    const bool is_array = format == VectorFormat::npy || format == VectorFormat::safetensors;
+    require(is_array || options.words.empty(), "WordVectors: ", file.name, " is ", to_string(format),
+            ", which has its words itself: there is none to take from ", options.words.string());
+    require(format == VectorFormat::safetensors || options.tensor.empty(), "WordVectors: ", file.name, " is ",
+            to_string(format), ", which has no tensor ", options.tensor);
     switch (format) {
         case VectorFormat::word2vec_binary:
             return detail::read_binary_vectors(std::move(file), options, sink);

@@ -29,7 +29,9 @@ struct WordVectorsProgress {
 };
 
 struct WordVectorsOptions {
-    std::optional<VectorFormat> format = {};    ///< found from the file's first bytes if not given
+    /// Found from the file's first bytes if not given. A text that is said to be `text` has no header, one that is said
+    /// to be word2vec_text must have it.
+    std::optional<VectorFormat> format = {};
     std::optional<std::size_t> dimension = {};  ///< D, at least 1; found from the file if not given
     bool skip_bad_lines = false;                ///< count and skip them; otherwise the first one is an error
     /// Reading ends when so many words are kept: files have the frequent words first.
@@ -85,7 +87,8 @@ struct WordVectorsReport {
 /// the first counts.
 ///
 /// A first line of exactly two whole numbers, "N D", is a header, unless D = 1 is given. D is what the options say,
-/// else what the header says, else the number of fields behind the first that most of the first 1000 lines have.
+/// else what the header says, else the number of fields behind the first that most of the first lines have (1000, or
+/// what is in a MiB).
 ///
 /// Bad are: a line with too few fields or no word, and a field that is no number in decimal notation, nan or inf
 /// (spelled out, or too large for a Real; too small is 0). A header that says another N or D than was met is an error
@@ -97,11 +100,11 @@ public:
 
     /// Reads a file of any VectorFormat but projector, plain or compressed with gzip, without holding it; text by all
     /// threads, with a result that does not depend on how many there are. (Room for a text's vectors is made once, for
-    /// as many as there are lines; if many are left out, the table is copied at the end. Files that cannot be read
-    /// twice, gzip and pipes, make it grow.)
+    /// as many as there are lines. Files that cannot be read twice, gzip and pipes, make it grow.)
     /// Throws std::runtime_error "path:line: what" for a bad line that is not to be skipped, and with path and reason
     /// for a file that cannot be read, that holds no vectors, or whose lines have another number of numbers than the
-    /// options or the header say. Throws std::invalid_argument for a dimension or a limit of 0.
+    /// options or the header say. Throws std::invalid_argument for a dimension or a limit of 0, for the format
+    /// projector, and for words or a tensor where the format has none.
     static WordVectors load(const std::filesystem::path& path, const WordVectorsOptions& options = {});
     /// The same for a file's bytes. source_name begins the messages.
     static WordVectors parse(std::string_view text, std::string_view source_name,
