@@ -47,7 +47,7 @@ static_assert(!std::is_constructible_v<IdArray, Array>);
 static_assert(!std::is_convertible_v<Shape, IdArray>);  // a shape is not a list of ids
 static_assert(std::is_nothrow_move_constructible_v<Array> || std::is_move_constructible_v<Array>);
 
-TEST_CASE("array: ids from vectors of 32 and 64 bits") {
+TEST_CASE("array: ids from vectors of 32 and 64 bits [1.3]") {
     const IdArray narrow = std::vector<std::int32_t>{7, -1, std::numeric_limits<std::int32_t>::min()};
     CHECK(narrow.shape() == Shape{3});
     CHECK(values(narrow) == Ids{7, -1, std::numeric_limits<std::int32_t>::min()});
@@ -57,7 +57,7 @@ TEST_CASE("array: ids from vectors of 32 and 64 bits") {
     CHECK(passed(std::vector<int>{1, 2}) == Ids{1, 2});
 }
 
-TEST_CASE("array: ids from xtensor arrays and expressions of any layout") {
+TEST_CASE("array: ids from xtensor arrays and expressions of any layout [1.3]") {
     const xt::xarray<std::int32_t> narrow = {{1, 2, 3}, {4, 5, 6}};
     const IdArray ids = narrow;
     CHECK(ids.shape() == Shape{2, 3});

@@ -208,7 +208,7 @@ TEST_CASE("document bugs: partially frozen embedding, trains the caller's tensor
     CHECK(unlike(table, document::frozen_callers_table));
 }
 
-TEST_CASE("document bugs: partially frozen embedding, frozen rows get moments and enter the clip norm") {
+TEST_CASE("document bugs: partially frozen embedding, frozen rows get moments and enter the clip norm [12.5]") {
     const PartiallyFrozenEmbedding module(wave({3, 2}), {0});
     const std::vector<Parameter> parameters = module.parameters();
     Adam optimizer(parameters, {.lr = 0.1});
@@ -244,7 +244,8 @@ TEST_CASE("document bugs: partially frozen embedding, a generator or duplicates 
 
 // ---- TextClassifier ------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: text classifier, length 0 or an empty sequence gives NaN; over L a wrong mean") {
+TEST_CASE(
+    "document bugs: text classifier, length 0 or an empty sequence gives NaN; over L a wrong mean [12.2] [12.8]") {
     const TextClassifier model = small_classifier();
     Tape tape(Mode::eval);
     const Array of_nothing = model.classifier()(tape.constant(zeros({1, 4}))).value();  // the mean of no vectors is 0
@@ -287,7 +288,7 @@ TEST_CASE("document bugs: text classifier, lengths of shape (B, 1) give an outpu
     CHECK(Ids(shape.begin(), shape.end()) != document::classifier_lengths_column_shape);
 }
 
-TEST_CASE("document bugs: text classifier, padding counts in the mean") {
+TEST_CASE("document bugs: text classifier, padding counts in the mean [12.2]") {
     const TextClassifier model = small_classifier();
     Tape tape(Mode::eval);
     const Array bare = model(tape, {{7, 8}}, {2}).value(), padded = model(tape, {{7, 8, 0, 0}}, {2}).value();

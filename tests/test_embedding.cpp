@@ -145,7 +145,7 @@ TEST_CASE("embedding layer: from_pretrained takes the table as it is [1.9]") {
         "embedding: padding_idx 2 must be within a table of 2 rows");
 }
 
-TEST_CASE("embedding layer: a frozen table still obeys max_norm while training") {
+TEST_CASE("embedding layer: a frozen table still obeys max_norm while training [1.5] [1.9]") {
     const Embedding layer = Embedding::from_pretrained(array({2, 2}, {3, 4, 6, 8}), true, {.max_norm = 1});
     {
         Tape tape(Mode::eval);
@@ -180,7 +180,7 @@ TEST_CASE("embedding layer: init through the layer keeps the padding row zero, t
     check_same(row(layer, 0), ones({4}));
 }
 
-TEST_CASE("embedding layer: every init through the layer draws as the free function and zeroes the padding row") {
+TEST_CASE("embedding layer: every init through the layer draws as the free function and zeroes the padding row [1.2]") {
     Rng seed(1);
     const Embedding layer(50, 4, seed, {.padding_idx = 2});
     const Parameter twin(zeros({50, 4}));
@@ -203,7 +203,7 @@ TEST_CASE("embedding layer: every init through the layer draws as the free funct
                 [&](Rng& rng) { init::kaiming_normal(twin, rng); });
 }
 
-TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding") {
+TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding [1.4] [1.7]") {
     Rng rng(7);
     for (bool sparse : {false, true}) {
         const Embedding layer(6, 3, rng, {.padding_idx = 0, .sparse = sparse});

@@ -68,7 +68,7 @@ Names names(const StateDict& state) {
 
 }  // namespace
 
-TEST_CASE("module: names come dotted, own before children, in the order of visit") {
+TEST_CASE("module: names come dotted, own before children, in the order of visit [11.1] [11.2]") {
     Rng rng(1);
     const Scaler scaler(rng);
     CHECK(names(scaler.named_parameters()) == Names{"scale", "offset", "child.weight", "child.bias"});
@@ -81,7 +81,7 @@ TEST_CASE("module: names come dotted, own before children, in the order of visit
     CHECK(names(nested.named_parameters()) == Names{"0.weight", "0.bias", "1.1.weight"});
 }
 
-TEST_CASE("module: a shared parameter counts once and is saved under every name") {
+TEST_CASE("module: a shared parameter counts once and is saved under every name [11.3]") {
     const Tied tied;
     CHECK(names(tied.named_parameters()) == Names{"encoder.weight", "bias"});
     CHECK(tied.parameter_count() == 9);
@@ -101,7 +101,7 @@ TEST_CASE("module: copies share their weights") {
     CHECK(copy.parameters() == scaler.parameters());
 }
 
-TEST_CASE("module: a state is a copy, and goes back in by name whatever its order") {
+TEST_CASE("module: a state is a copy, and goes back in by name whatever its order [11.2]") {
     Rng rng(3);
     const Scaler source(rng), target(rng);
     init::constant(source.running_mean_, 8);
@@ -123,7 +123,7 @@ TEST_CASE("module: a state is a copy, and goes back in by name whatever its orde
     CHECK(target.child_.weight().version() == 2);  // drawn, loaded
 }
 
-TEST_CASE("module: load_state_dict tells every problem at once and loads nothing") {
+TEST_CASE("module: load_state_dict tells every problem at once and loads nothing [11.6] [11.7] [13.18]") {
     Rng rng(4);
     const Scaler scaler(rng);
     const StateDict before = scaler.state_dict();
@@ -149,7 +149,7 @@ TEST_CASE("module: load_state_dict tells every problem at once and loads nothing
     CHECK(scaler.scale_.version() == 0);
 }
 
-TEST_CASE("module: without strict, missing and unexpected names are passed over") {
+TEST_CASE("module: without strict, missing and unexpected names are passed over [11.6]") {
     Rng rng(5);
     const Scaler scaler(rng);
     scaler.load_state_dict({{"scale", full({2}, 7)}, {"other.weight", ones({9})}}, false);
@@ -165,7 +165,7 @@ TEST_CASE("module: without strict, missing and unexpected names are passed over"
     Dropout().load_state_dict({});
 }
 
-TEST_CASE("module: freezing and zero_grad reach every parameter, and no buffer") {
+TEST_CASE("module: freezing and zero_grad reach every parameter, and no buffer [8.7] [11.5]") {
     Rng rng(6);
     const Scaler scaler(rng);
     const auto train = [&] {
@@ -200,7 +200,7 @@ TEST_CASE("module: a user's own passes the gradient check") {
     check_gradient(scaler.parameters(), [&](Tape& tape) { return scaler(tape.constant(x)); });
 }
 
-TEST_CASE("module: a name given twice, or none, is refused before anything is saved under it") {
+TEST_CASE("module: a name given twice, or none, is refused before anything is saved under it [11.2]") {
     struct Twice : Module {
         Parameter a{zeros({1})}, b{zeros({2})};
         std::string name = "w";
