@@ -1,4 +1,5 @@
 // Modules: everything about names and weights that derives from visit.
+#include <algorithm>
 #include <functional>
 #include <sstream>
 #include <stdexcept>
@@ -216,6 +217,34 @@ TEST_CASE("module: a name given twice, or none, is refused before anything is sa
     CHECK_THROWS_WITH_AS(module.parameters(), "Module: an array of shape (2,) has no name", std::logic_error);
     module.name = "v";
     CHECK(module.parameters().size() == 2);
+}
+
+TEST_CASE("module: a child's name has letters and no points [11.2]") {
+    struct Parent : Module {
+        Dropout child;
+        std::string name;
+        void visit(const Visitor& visit) const override { visit.child(name, child); }
+    };
+    Parent parent;
+    for (const std::string name : {"", "a.b", "."}) {
+        parent.name = name;
+        check_refused<std::logic_error>([&] { parent.parameters(); },
+                                        "Module: a child's name must have letters and no points, not '" + name + "'");
+    }
+    parent.name = "a";
+    CHECK(parent.parameters().empty());
+}
+
+TEST_CASE("module: a tape's mode reaches every layer, however deep [11.4]") {
+    const Sequential model(Sequential(Sequential(Dropout(0.5)), ReLU()));
+    Rng rng(8);
+    Tape train(Mode::train, rng), eval(Mode::eval), recording({.training = false});
+    const Array x = ones({100});
+    const auto zeros_in = [](const Var& y) { return std::count(y.value().begin(), y.value().end(), Real{0}); };
+    CHECK(zeros_in(model(train.constant(x))) > 20);
+    check_same(model(eval.constant(x)).value(), x);
+    check_same(model(recording.constant(x)).value(), x);
+    CHECK(zeros_in(model(train.constant(x))) > 20);  // evaluating has left nothing behind
 }
 
 TEST_CASE("module: printed, it is a line a layer with its parameters") {

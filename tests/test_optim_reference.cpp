@@ -116,7 +116,7 @@ TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [
     }
 }
 
-TEST_CASE("schedulers: PyTorch's rates, for two groups [10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8]") {
+TEST_CASE("schedulers: PyTorch's rates, for two groups [10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8] [10.10]") {
     CHECK(kScheduled.size() > 20);
     for (const Scheduled& says : kScheduled) {
         INFO(std::string(says.name));

@@ -40,9 +40,6 @@ void check_misuse(const auto& call, const std::string& message) {
     CHECK_THROWS_WITH_AS(call(), message.c_str(), std::logic_error);
 }
 
-// A group holds its parameters: none can be a generator that is empty at its second reading [S13.13].
-static_assert(std::is_same_v<decltype(ParamGroup::params), std::vector<Parameter>>);
-
 /// Every optimizer of dense gradients, some with options.
 std::vector<std::unique_ptr<Optimizer>> dense_optimizers(const std::vector<Parameter>& p, bool maximize) {
     std::vector<std::unique_ptr<Optimizer>> all;
@@ -113,6 +110,21 @@ TEST_CASE("optimizer: a group takes the optimizer's defaults where it says nothi
         CHECK(group.amsgrad == true);
         CHECK_FALSE(group.momentum.has_value());
     }
+}
+
+TEST_CASE("optimizer: a group holds its parameters, which no generator is [9.6] [13.13]") {
+    static_assert(std::is_same_v<decltype(ParamGroup::params), std::vector<Parameter>>);
+    static_assert(!std::is_constructible_v<SparseAdam, Parameter>);  // nor is a single one a list
+    static_assert(!std::is_constructible_v<SparseAdam, Array> && !std::is_constructible_v<SGD, Array, SGDOptions>);
+    const Parameter table = parameter();
+    std::vector<ParamGroup> groups{ParamGroup{.params = {table}}};
+    SparseAdam adam(groups, {.lr = 0.5});
+    groups.clear();
+    table.add_grad(rows({1}));
+    adam.step();
+    CHECK(adam.param_groups()[0].params == std::vector<Parameter>{table});
+    CHECK(table.value()(1, 0) == doctest::Approx(0.5));
+    CHECK(table.value()(0, 0) == 1);
 }
 
 TEST_CASE("optimizer: each group steps with its own options, also when they change [9.6]") {

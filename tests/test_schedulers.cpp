@@ -1,6 +1,8 @@
 // Schedules and the scheduler that applies them. (PyTorch's rates: test_optim_reference.cpp.)
 #include <embergrad/optim/schedulers.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -24,14 +26,15 @@ SGD two_groups() {
 }
 
 /// The rates of the first group at epochs 0, 1, ..., and those of the second ten times as large.
-void check_rates(const Schedule& schedule, const std::vector<double>& expected, int line = __builtin_LINE()) {
+void check_rates(const Schedule& schedule, const std::vector<double>& expected, double tolerance = 1e-12,
+                 int line = __builtin_LINE()) {
     INFO("called from line ", line);
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, schedule);
     for (std::size_t epoch = 0; epoch < expected.size(); ++epoch) {
         INFO("epoch ", epoch);
-        CHECK(std::abs(*sgd.param_groups()[0].lr - expected[epoch]) < 1e-12);
-        CHECK(std::abs(*sgd.param_groups()[1].lr - 10 * expected[epoch]) < 1e-11);
+        CHECK(std::abs(*sgd.param_groups()[0].lr - expected[epoch]) < tolerance);
+        CHECK(std::abs(*sgd.param_groups()[1].lr - 10 * expected[epoch]) < 10 * tolerance);
         scheduler.step();
     }
 }
@@ -95,6 +98,17 @@ TEST_CASE("schedulers: one function for all groups, or one for each [10.5]") {
     check_schedule_refused(LambdaLR{.lr_lambda = {one, nullptr}}, "LambdaLR: a function is empty");
     check_schedule_refused(SequentialLR{.schedules = {StepLR{.step_size = 1}, LambdaLR{}}, .milestones = {2}},
                            "LambdaLR: 0 functions for 2 groups; give one for all, or one for each");
+}
+
+TEST_CASE("schedulers: PyTorch's polynomial and multiplicative rates, as functions of the epoch [10.5]") {
+    const auto polynomial = [](std::int64_t e) {
+        return std::pow(1 - static_cast<double>(std::min<std::int64_t>(e, 5)) / 5, 0.9);
+    };
+    check_rates(LambdaLR{.lr_lambda = {polynomial}},
+                {0.05, 0.05 * 0.8180521461, 0.05 * 0.6314458675, 0.05 * 0.4383832906, 0.05 * 0.2349237886, 0, 0},
+                1e-11);
+    const auto multiplied = [](std::int64_t e) { return std::pow(0.95, static_cast<double>(e)); };
+    check_rates(LambdaLR{.lr_lambda = {multiplied}}, {0.05, 0.0475, 0.045125, 0.04286875});
 }
 
 TEST_CASE("schedulers: options out of range are refused at construction [10.11]") {

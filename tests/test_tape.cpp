@@ -110,6 +110,11 @@ void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 static_assert(sizeof(Var) == 24);
 static_assert(std::is_trivially_copyable_v<Var>);
 
+template <class T>
+concept TakesRequiresGrad = requires(const T& x) {
+    x.set_requires_grad(true);
+};
+
 TEST_CASE("tape: a loss goes back to its parameters [8.2]") {
     const Parameter a(vector({1, 2, 3})), b(vector({4, 5, 6}));
     Tape tape;
@@ -577,6 +582,77 @@ TEST_CASE("tape: train, eval, and the rare combinations [5.2] [8.1]") {
     Tape without_rng;
     check_misuse([&] { dropout(without_rng.leaf(p)); },
                  "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");
+}
+
+TEST_CASE("tape: requires_grad can be set on leaves alone, and those are real [8.1]") {
+    static_assert(TakesRequiresGrad<Parameter> && !TakesRequiresGrad<Var> && !TakesRequiresGrad<IdArray>);
+    static_assert(std::is_floating_point_v<Array::value_type>);
+    const Parameter p(vector({1, 2})), frozen(vector({3, 4}), false);
+    Tape tape, eval(Mode::eval);
+    CHECK((tape.leaf(p) * tape.leaf(frozen)).needs_grad());
+    CHECK_FALSE((tape.leaf(frozen) * tape.constant(ones({2}))).needs_grad());
+    CHECK_FALSE((eval.leaf(p) * eval.leaf(p)).needs_grad());
+    CHECK(p.requires_grad());
+}
+
+TEST_CASE("tape: evaluating while another tape records, or until an exception, changes nothing there [8.1]") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var before = tape.leaf(p) * Real{2};
+    try {
+        Tape eval(Mode::eval);
+        CHECK_FALSE((eval.leaf(p) * Real{2}).needs_grad());
+        {
+            Tape inner;
+            CHECK((inner.leaf(p) * Real{2}).needs_grad());
+        }
+        CHECK_FALSE((eval.leaf(p) * Real{2}).needs_grad());
+        throw std::domain_error("in mid-evaluation");
+    } catch (const std::domain_error&) {
+    }
+    const Var after = tape.leaf(p) * Real{3};
+    CHECK(after.needs_grad());
+    tape.backward(sum(before) + sum(after));
+    CHECK(values(p.grad()) == Values{5, 5});
+}
+
+TEST_CASE("tape: a change of values counts whatever tapes are open [8.4]") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var loss = sum(tape.leaf(p) * tape.leaf(p));
+    {
+        Tape eval(Mode::eval);
+        eval.leaf(p);
+        p.mutable_value()(0) = 5;
+    }
+    check_misuse([&] { tape.backward(loss); },
+                 "backward: the values of a parameter of shape (2,) are needed but have changed since forward "
+                 "(version 0, now 1); step the optimizer after backward");
+}
+
+TEST_CASE("tape: several roots go back as their sum, one of another and one twice too [8.2]") {
+    const Parameter p(vector({1, 2})), q(vector({3, 4}));
+    Tape tape;
+    const Var x = tape.leaf(p) * Real{2}, y = x * tape.leaf(q);
+    const Var first = sum(x * tape.constant(vector({10, 100})));
+    tape.backward(first + sum(y) + sum(y));
+    CHECK(values(p.grad()) == Values{20 + 12, 200 + 16});
+    CHECK(values(q.grad()) == Values{4, 8});
+}
+
+TEST_CASE("tape: a way back may make tapes and go back on them, as deep as it likes [8.2]") {
+    const Parameter p(vector({1, 2}));
+    std::vector<Parameter> inner;
+    for (int depth = 0; depth < 100; ++depth) inner.emplace_back(vector({1, 2}));
+    const std::function<void(std::size_t)> go_back = [&](std::size_t depth) {
+        if (depth == inner.size()) return;
+        Tape tape;
+        tape.backward(sum(with_hook(tape.leaf(inner[depth]), [&, depth] { go_back(depth + 1); }) * Real{3}));
+    };
+    Tape tape;
+    tape.backward(sum(with_hook(tape.leaf(p), [&] { go_back(0); }) * Real{2}));
+    CHECK(values(p.grad()) == Values{2, 2});
+    for (const Parameter& each : inner) CHECK(values(each.grad()) == Values{3, 3});
 }
 
 TEST_CASE("tape: item is for one element") {
