@@ -418,7 +418,7 @@ TEST_CASE("document bugs: vocabulary, a single string passed as texts is read as
     CHECK(tokens != document::vocabulary_of_characters);
 }
 
-TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake: the document's tokens)") {
+TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake: the document's tokens) [12.6]") {
     const Strings texts = {"a a a b b b c c d e"};
     CHECK(tokens_of(Vocabulary::build(texts, {.min_freq = 2, .max_size = 6})) == document::vocabulary_frequent);
     CHECK(tokens_of(Vocabulary::build(texts, {.min_freq = 2, .max_size = 8})) == document::vocabulary_roomy);
@@ -426,7 +426,7 @@ TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake:
 
 // ---- pipeline ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: pipeline, no texts crashes; empty texts get length 0, and NaN later") {
+TEST_CASE("document bugs: pipeline, no texts crashes; empty texts get length 0, and NaN later [12.8]") {
     INFO("without texts the document gives ", document::pipeline_no_texts);
     check_refused<std::invalid_argument>([] { pipeline({}, {}); }, "create_embedding_pipeline: there are no texts");
 
@@ -484,7 +484,7 @@ TEST_CASE("document bugs: pipeline, words without a vector keep N(0, 1); min_fre
 
 // ---- memory --------------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 32 bits would overflow") {
+TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 32 bits would overflow [12.9]") {
     INFO("of float64 the document gives ", document::memory_float64);
     CHECK(estimate_embedding_memory(10, 4, {.element = ElementType::float64}).weights == 320);
 
@@ -511,7 +511,7 @@ TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 3
 
 // ---- compressed embedding ------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: compressed embedding, any rank, no padding row, a spread of 1/sqrt(3)") {
+TEST_CASE("document bugs: compressed embedding, any rank, no padding row, a spread of 1/sqrt(3) [12.4]") {
     Rng rng(1);
     CHECK(document::compressed_ratio < 1);
     check_refused<std::invalid_argument>([&] { CompressedEmbedding(1000, 300, 280, rng); },

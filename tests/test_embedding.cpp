@@ -101,7 +101,7 @@ TEST_CASE("embedding layer: a negative padding_idx counts from the end [1.1] [1.
                array({10, 2}, {0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
 }
 
-TEST_CASE("embedding layer: what it cannot be [1.1]") {
+TEST_CASE("embedding layer: what it cannot be [1.1] [13.4] [13.5]") {
     Rng rng(4);
     for (std::int64_t padding : {-6, -5, -4, 0, 3, 4, 5}) {
         CAPTURE(padding);

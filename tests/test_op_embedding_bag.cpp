@@ -204,7 +204,7 @@ TEST_CASE("embedding_bag: the example of PyTorch's tests, worked out by hand [2.
     }
 }
 
-TEST_CASE("embedding_bag: bags without ids, and gradients of nothing [2.3]") {
+TEST_CASE("embedding_bag: bags without ids, and gradients of nothing [2.2] [2.3] [13.9]") {
     for (const BagMode mode : kModes) {
         for (const bool sparse : {false, true}) {
             const EmbeddingBagOptions options{.mode = mode, .sparse = sparse};

@@ -242,7 +242,7 @@ TEST_CASE("optimizer: a parameter belongs to one place in one group [9.6] [13.15
     CHECK(b.value()(0) < 1);
 }
 
-TEST_CASE("optimizer: a step checks everything before it moves anything") {
+TEST_CASE("optimizer: a step checks everything before it moves anything [9.6]") {
     const Parameter a = parameter(), b = parameter(), c = parameter();
     SGD sgd({ParamGroup{.params = {a}}, ParamGroup{.params = {b, c}}}, {.lr = 0.1});
     for (const Parameter& p : {a, b}) p.add_grad(ones({3, 2}));

@@ -320,7 +320,7 @@ TEST_CASE("text classifier: what it refuses, with the numbers [12.2]") {
         "embedding: padding_idx 10 must be within a table of 10 rows");
 }
 
-TEST_CASE("text classifier: without a padding row, id 0 is a word like any other") {
+TEST_CASE("text classifier: without a padding row, id 0 is a word like any other [12.2]") {
     Rng rng(1);
     const TextClassifier model({.vocab_size = 3, .embedding_dim = 2, .num_classes = 2, .padding_idx = {}}, rng);
     CHECK(model.embedding().weight().value()(0, 0) != 0);
@@ -368,7 +368,7 @@ TEST_CASE("text classifier: around a table that is there already, which it share
                                          "embedding_dim 4, num_classes 0, hidden_dim 6");
 }
 
-TEST_CASE("text classifier: the document's, printed") {
+TEST_CASE("text classifier: the document's, printed [12.1]") {
     Rng rng(1);
     const TextClassifier model({.vocab_size = 10'000, .embedding_dim = 128, .num_classes = 5}, rng);
     CHECK(to_string(model) ==
