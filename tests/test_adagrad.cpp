@@ -12,7 +12,7 @@
 using namespace embergrad;
 using namespace embergrad::testing;
 
-TEST_CASE("adagrad: under a constant gradient the t-th step is lr / sqrt(t) [S9.5]") {
+TEST_CASE("adagrad: under a constant gradient the t-th step is lr / sqrt(t) [9.5]") {
     const Parameter p(zeros({3}));
     Adagrad adagrad({p}, {.lr = 0.5});
     p.add_grad(array({3}, {1e-3, -2, 5e4}));
@@ -24,7 +24,7 @@ TEST_CASE("adagrad: under a constant gradient the t-th step is lr / sqrt(t) [S9.
     check_near(p.value(), {-moved, moved, -moved}, 1e-5);
 }
 
-TEST_CASE("adagrad: by hand, with lr_decay and sums that do not begin with 0 [S9.5]") {
+TEST_CASE("adagrad: by hand, with lr_decay and sums that do not begin with 0 [9.5]") {
     const Parameter p(zeros({1}));
     Adagrad adagrad({p}, {.lr = 1, .lr_decay = 0.5, .initial_accumulator_value = 7, .eps = 0});
     p.add_grad(full({1}, 3));
@@ -34,7 +34,7 @@ TEST_CASE("adagrad: by hand, with lr_decay and sums that do not begin with 0 [S9
     check_near(p.value(), {-0.75 - 3 / 5.0 / 1.5});  // 3 / sqrt(16 + 9), lr / (1 + 1 * 0.5)
 }
 
-TEST_CASE("adagrad: a naive twin in double [S9.5]") {
+TEST_CASE("adagrad: a naive twin in double [9.5]") {
     const AdagradOptions all[] = {{.lr = 0.05},
                                   {.lr = 0.05, .lr_decay = 0.1, .weight_decay = 0.2, .initial_accumulator_value = 0.3},
                                   {.lr = 0.05, .weight_decay = 0.1, .eps = 0.1, .maximize = true}};
@@ -58,7 +58,7 @@ TEST_CASE("adagrad: a naive twin in double [S9.5]") {
     }
 }
 
-TEST_CASE("adagrad: gradients by rows give the dense numbers, bit for bit, and a dense one may come between [S9.5]") {
+TEST_CASE("adagrad: gradients by rows give the dense numbers, bit for bit, and a dense one may come between [9.5]") {
     const AdagradOptions all[] = {{.lr = 0.1},
                                   {.lr = 0.1, .lr_decay = 0.1, .maximize = true},
                                   {.lr = 0.1, .initial_accumulator_value = 0.5, .eps = 0.01}};
@@ -86,7 +86,7 @@ TEST_CASE("adagrad: gradients by rows give the dense numbers, bit for bit, and a
     }
 }
 
-TEST_CASE("adagrad: a gradient of no rows is a step that moves nothing [S9.5]") {
+TEST_CASE("adagrad: a gradient of no rows is a step that moves nothing [9.5]") {
     const Parameter p(zeros({2, 1}));
     Adagrad adagrad({p}, {.lr = 1, .lr_decay = 1, .eps = 0});
     p.add_grad(RowGradient());
@@ -97,7 +97,7 @@ TEST_CASE("adagrad: a gradient of no rows is a step that moves nothing [S9.5]") 
     check_near(p.value(), {0, -0.5});  // lr / (1 + 1)
 }
 
-TEST_CASE("adagrad: options out of range, and weight decay by rows, are refused [S9.5] [S9.6]") {
+TEST_CASE("adagrad: options out of range, and weight decay by rows, are refused [9.5] [9.6]") {
     const Parameter p(ones({3, 2}));
     const auto make = [&](AdagradOptions o) { return [=] { Adagrad({p}, o); }; };
     check_refused<std::invalid_argument>(make({.lr = -1}), "Adagrad: Invalid learning rate: -1");
@@ -115,7 +115,7 @@ TEST_CASE("adagrad: options out of range, and weight decay by rows, are refused 
 }
 
 // PyTorch's test_adagrad_sparse, with and without its StepLR.
-TEST_CASE("adagrad: Rosenbrock's valley, by rows and dense [S9.5]") {
+TEST_CASE("adagrad: Rosenbrock's valley, by rows and dense [9.5]") {
     const auto make = [](AdagradOptions options) {
         return [options](Parameter p) { return std::make_unique<Adagrad>(std::vector{p}, options); };
     };

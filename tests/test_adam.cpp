@@ -83,7 +83,7 @@ void check_twin(const AdamOptions& options) {
 
 }  // namespace
 
-TEST_CASE("adam: PyTorch's numbers [S9.2]") {
+TEST_CASE("adam: PyTorch's numbers [9.2]") {
     check_dense({.lr = 0.1}, {0.41879203519664043, -1.5908880581226585, 2.1826360897160018, 1.0337795301298622,
                               -0.07238023140164312, 2.700553553692334});
     check_dense({.lr = 0.05, .betas = {0.8, 0.95}, .eps = 1e-3, .weight_decay = 0.1},
@@ -97,7 +97,7 @@ TEST_CASE("adam: PyTorch's numbers [S9.2]") {
                  3.1883476296324336});
 }
 
-TEST_CASE("adam: a naive twin in double [S9.2]") {
+TEST_CASE("adam: a naive twin in double [9.2]") {
     check_twin({.lr = 0.01});
     check_twin({.lr = 0.01, .betas = {0.5, 0.7}, .eps = 0.1, .weight_decay = 0.2});
     check_twin({.lr = 0.01, .betas = {0.9, 0.6}, .amsgrad = true});
@@ -105,7 +105,7 @@ TEST_CASE("adam: a naive twin in double [S9.2]") {
     check_twin({.lr = 0.01, .betas = {0, 0}});
 }
 
-TEST_CASE("adam: under a constant gradient every step is lr, whatever the gradient") {
+TEST_CASE("adam: under a constant gradient every step is lr, whatever the gradient [9.2]") {
     const Parameter p(array({3}, {0, 0, 0}));
     Adam adam({p}, {.lr = 0.125});
     p.add_grad(array({3}, {1e-3, -2, 5e4}));
@@ -115,7 +115,7 @@ TEST_CASE("adam: under a constant gradient every step is lr, whatever the gradie
     CHECK(p.value()(2) == doctest::Approx(-2.5).epsilon(2e-6));
 }
 
-TEST_CASE("adam: steps are counted for each parameter, only when it has a gradient [S9.0]") {
+TEST_CASE("adam: steps are counted for each parameter, only when it has a gradient [9.0]") {
     const Parameter often(zeros({1})), late(zeros({1}));
     Adam adam({often, late}, {.lr = 0.1});
     for (int step = 0; step < 5; ++step) {
@@ -127,7 +127,7 @@ TEST_CASE("adam: steps are counted for each parameter, only when it has a gradie
     CHECK(late.value()(0) == doctest::Approx(-0.1));  // its first step: lr
 }
 
-TEST_CASE("adam: amsgrad compares v before the correction [S9.2]") {
+TEST_CASE("adam: amsgrad compares v before the correction [9.2]") {
     const Parameter p(zeros({1}));
     Adam adam({p}, {.lr = 1, .betas = {0, 0.5}, .eps = 0, .amsgrad = true});
     p.add_grad(full({1}, 2));
@@ -139,7 +139,7 @@ TEST_CASE("adam: amsgrad compares v before the correction [S9.2]") {
     CHECK(static_cast<double>(p.value()(0)) == doctest::Approx(-1 - 1 / std::sqrt(2 / 0.75)));
 }
 
-TEST_CASE("adam: amsgrad may be switched on between steps") {
+TEST_CASE("adam: amsgrad may be switched on between steps [9.2]") {
     const Parameter p(zeros({2, 2}));
     Adam adam({p}, {.lr = 1, .betas = {0, 0.5}});
     p.add_grad(ones({2, 2}));
@@ -149,7 +149,7 @@ TEST_CASE("adam: amsgrad may be switched on between steps") {
     CHECK(p.value()(1, 1) == doctest::Approx(-2));
 }
 
-TEST_CASE("adam: maximize is the negated gradient [S9.0]") {
+TEST_CASE("adam: maximize is the negated gradient [9.0]") {
     Rng rng(5);
     const Parameter up(random_array({4, 3}, rng)), down = up.clone();
     Adam adam_up({up}, {.lr = 0.1, .weight_decay = 0.1, .maximize = true});
@@ -176,7 +176,7 @@ TEST_CASE("adam: without weight decay an infinite value stays what it is") {
     CHECK(std::isinf(p.value()(0)));
 }
 
-TEST_CASE("adam: a gradient by rows is refused before anything moves [S9.2]") {
+TEST_CASE("adam: a gradient by rows is refused before anything moves [9.2]") {
     const Parameter dense(ones({2})), table(ones({3, 2}));
     Adam adam({ParamGroup{.params = {dense}}, ParamGroup{.params = {table}}});
     dense.add_grad(ones({2}));
@@ -192,7 +192,7 @@ TEST_CASE("adam: a gradient by rows is refused before anything moves [S9.2]") {
     CHECK(dense.value()(0) == doctest::Approx(1 - 1e-3).epsilon(1e-6));  // t was not counted either
 }
 
-TEST_CASE("adam: lowers (W x + b)^2 in 200 steps, as PyTorch's test has it, and raises it with maximize [S9.2]") {
+TEST_CASE("adam: lowers (W x + b)^2 in 200 steps, as PyTorch's test has it, and raises it with maximize [9.2]") {
     for (const bool maximize : {false, true}) {
         Rng rng(1);
         const Parameter w(random_array({10, 5}, rng)), b(random_array({10}, rng));

@@ -62,7 +62,7 @@ void check_side_by_side(const Both& both_options, const Dense& dense_options) {
 
 }  // namespace
 
-TEST_CASE("adam family: one optimizer for both kinds gives the bits of SparseAdam and Adam or AdamW [S9.2] [S9.4]") {
+TEST_CASE("adam family: one optimizer for both kinds gives the bits of SparseAdam and Adam or AdamW [9.2] [9.4]") {
     check_side_by_side(AdamOptions{.lr = 0.02}, AdamOptions{.lr = 0.02});
     const AdamOptions adam{.lr = 0.02, .betas = {0.8, 0.9}, .weight_decay = 0.1, .amsgrad = true, .maximize = true};
     check_side_by_side(adam, adam);
@@ -70,7 +70,7 @@ TEST_CASE("adam family: one optimizer for both kinds gives the bits of SparseAda
     check_side_by_side(adamw, adamw);
 }
 
-TEST_CASE("adam family: dense and by rows in turn move the same moments and the same count of steps [S9.4]") {
+TEST_CASE("adam family: dense and by rows in turn move the same moments and the same count of steps [9.4]") {
     const Parameter p(zeros({2, 1}));
     Adam adam({p}, {.lr = 1, .betas = {0.5, 0.75}, .eps = 0, .lazy_rows = true});
     p.add_grad(array({2, 1}, {2, -4}));
@@ -83,7 +83,7 @@ TEST_CASE("adam family: dense and by rows in turn move the same moments and the 
     check_near(p.value(), {-1, 1 - std::sqrt(1 - 0.75 * 0.75) / (1 - 0.25) * m / std::sqrt(v)});
 }
 
-TEST_CASE("adam family: rows are refused with the remedy, before anything moves [S9.2] [S9.3]") {
+TEST_CASE("adam family: rows are refused with the remedy, before anything moves [9.2] [9.3]") {
     const Parameter dense(ones({2})), table(ones({3, 2}));
     const auto refused_by = [&](auto&& optimizer, const std::string& problem) {
         dense.zero_grad();
@@ -114,7 +114,7 @@ TEST_CASE("adam family: rows are refused with the remedy, before anything moves 
                                          "SparseAdam, group 0: SparseAdam has no option lazy_rows");
 }
 
-TEST_CASE("adam family: a group with lazy_rows takes a dense gradient by Adam's rule, weight decay and all [S9.2]") {
+TEST_CASE("adam family: a group with lazy_rows takes a dense gradient by Adam's rule, weight decay and all [9.2]") {
     Rng rng(3);
     const Parameter a = random_parameter({3, 2}, rng), b = a.clone();
     AdamW lazy({a}, {.lr = 0.1, .weight_decay = 0.5, .amsgrad = true, .lazy_rows = true});
@@ -129,7 +129,7 @@ TEST_CASE("adam family: a group with lazy_rows takes a dense gradient by Adam's 
     check_same(a.value(), b.value());
 }
 
-TEST_CASE("adam family: a gradient of no rows counts as a step and moves nothing [S9.4]") {
+TEST_CASE("adam family: a gradient of no rows counts as a step and moves nothing [9.4]") {
     const Parameter p(zeros({2, 1}));
     Adam adam({p}, {.lr = 1, .lazy_rows = true});
     p.add_grad(RowGradient());
@@ -141,7 +141,7 @@ TEST_CASE("adam family: a gradient of no rows counts as a step and moves nothing
 }
 
 // PyTorch's test_sparse_adam; its dense twin is SparseAdam with the gradient whole.
-TEST_CASE("adam family: Rosenbrock's valley, lazily in pieces as SparseAdam whole [S9.4]") {
+TEST_CASE("adam family: Rosenbrock's valley, lazily in pieces as SparseAdam whole [9.4]") {
     for (const bool maximize : {false, true}) {
         const auto lazy = [=](Parameter p) {
             return std::make_unique<Adam>(std::vector{p},

@@ -44,14 +44,14 @@ void check_twin(const AdamWOptions& options) {
 
 }  // namespace
 
-TEST_CASE("adamw: a naive twin in double [S9.3]") {
+TEST_CASE("adamw: a naive twin in double [9.3]") {
     check_twin({.lr = 0.01});
     check_twin({.lr = 0.01, .betas = {0.5, 0.7}, .eps = 0.1, .weight_decay = 0.2});
     check_twin({.lr = 0.01, .betas = {0.9, 0.6}, .amsgrad = true});
     check_twin({.lr = 0.01, .weight_decay = 0.2, .amsgrad = true, .maximize = true});
 }
 
-TEST_CASE("adamw: values shrink before the step, by lr times weight_decay, also under a gradient of zeros [S9.3]") {
+TEST_CASE("adamw: values shrink before the step, by lr times weight_decay, also under a gradient of zeros [9.3]") {
     const Parameter p(full({1}, 8));
     AdamW adamw({p}, {.lr = 0.5, .weight_decay = 0.5});
     p.add_grad(zeros({1}));
@@ -66,7 +66,7 @@ TEST_CASE("adamw: values shrink before the step, by lr times weight_decay, also 
     check_near(p.value(), {4}, 1e-6);  // 6 (1 - 0.25) - 0.5
 }
 
-TEST_CASE("adamw: the default decay is 0.01; with none it is Adam, bit for bit [S9.3]") {
+TEST_CASE("adamw: the default decay is 0.01; with none it is Adam, bit for bit [9.3]") {
     const Parameter p(full({1}, 1000));
     AdamW adamw({p}, {.lr = 0.5});
     CHECK(adamw.param_groups()[0].weight_decay == 0.01);
@@ -92,7 +92,7 @@ TEST_CASE("adamw: the default decay is 0.01; with none it is Adam, bit for bit [
     }
 }
 
-TEST_CASE("adamw: options out of range are refused [S9.6]") {
+TEST_CASE("adamw: options out of range are refused [9.6]") {
     const Parameter p(ones({2}));
     const auto make = [&](AdamWOptions o) { return [=] { AdamW({p}, o); }; };
     check_refused<std::invalid_argument>(make({.lr = -1}), "AdamW: Invalid learning rate: -1");

@@ -32,22 +32,10 @@ static_assert(std::is_convertible_v<std::vector<std::int64_t>, IdArray>);
 static_assert(std::is_convertible_v<std::vector<long long>, IdArray>);
 static_assert(std::is_convertible_v<xt::xarray<std::int32_t>, IdArray>);
 static_assert(std::is_convertible_v<xt::xarray<std::int64_t>, IdArray>);
-static_assert(!std::is_constructible_v<IdArray, std::vector<float>>);
-static_assert(!std::is_constructible_v<IdArray, std::vector<double>>);
-static_assert(!std::is_constructible_v<IdArray, std::vector<bool>>);
-static_assert(!std::is_constructible_v<IdArray, std::vector<std::int16_t>>);
-static_assert(!std::is_constructible_v<IdArray, std::vector<std::uint32_t>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<float>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<double>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<bool>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::uint8_t>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::int16_t>>);
-static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::uint64_t>>);
-static_assert(!std::is_constructible_v<IdArray, Array>);
 static_assert(!std::is_convertible_v<Shape, IdArray>);  // a shape is not a list of ids
 static_assert(std::is_nothrow_move_constructible_v<Array> || std::is_move_constructible_v<Array>);
 
-TEST_CASE("array: ids from vectors of 32 and 64 bits") {
+TEST_CASE("array: ids from vectors of 32 and 64 bits [1.3]") {
     const IdArray narrow = std::vector<std::int32_t>{7, -1, std::numeric_limits<std::int32_t>::min()};
     CHECK(narrow.shape() == Shape{3});
     CHECK(values(narrow) == Ids{7, -1, std::numeric_limits<std::int32_t>::min()});
@@ -57,7 +45,7 @@ TEST_CASE("array: ids from vectors of 32 and 64 bits") {
     CHECK(passed(std::vector<int>{1, 2}) == Ids{1, 2});
 }
 
-TEST_CASE("array: ids from xtensor arrays and expressions of any layout") {
+TEST_CASE("array: ids from xtensor arrays and expressions of any layout [1.3]") {
     const xt::xarray<std::int32_t> narrow = {{1, 2, 3}, {4, 5, 6}};
     const IdArray ids = narrow;
     CHECK(ids.shape() == Shape{2, 3});
@@ -68,6 +56,22 @@ TEST_CASE("array: ids from xtensor arrays and expressions of any layout") {
     CHECK(rows.shape() == Shape{2, 3});
     CHECK(Ids(rows.data(), rows.data() + rows.size()) == Ids{1, 2, 3, 4, 5, 6});  // row by row, whatever it came from
     CHECK(passed(columns) == Ids{1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("array: reals, truth values and integers of other widths are no ids [1.3]") {
+    static_assert(!std::is_constructible_v<IdArray, std::vector<float>>);
+    static_assert(!std::is_constructible_v<IdArray, std::vector<double>>);
+    static_assert(!std::is_constructible_v<IdArray, std::vector<bool>>);
+    static_assert(!std::is_constructible_v<IdArray, std::vector<std::int16_t>>);
+    static_assert(!std::is_constructible_v<IdArray, std::vector<std::uint32_t>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<float>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<double>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<bool>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::uint8_t>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::int16_t>>);
+    static_assert(!std::is_constructible_v<IdArray, xt::xarray<std::uint64_t>>);
+    static_assert(!std::is_constructible_v<IdArray, Array>);
+    CHECK(IdArray(std::vector<std::int32_t>{-1})(0) == -1);
 }
 
 TEST_CASE("array: ids from nested lists") {

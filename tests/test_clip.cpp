@@ -56,7 +56,7 @@ void check_invalid(const auto& call, const std::string& message) {
 
 }  // namespace
 
-TEST_CASE("clip: PyTorch's numbers [S9.7]") {
+TEST_CASE("clip: PyTorch's numbers [9.7]") {
     check_torch(2, 2.6339134382131846,
                 {0.28474729061768267, 0.7118682265442067, -0.5694945812353653, -0.14237364530884133,
                  0.14237364530884133, 0.5694945812353653});
@@ -69,7 +69,7 @@ TEST_CASE("clip: PyTorch's numbers [S9.7]") {
     check_torch(kInfinity, 1.25, {0.5, 1.25, -1.0, -0.25, 0.25, 1.0});
 }
 
-TEST_CASE("clip: gradients by rows count with their rows summed up, and are clipped [S9.7] [S13.11]") {
+TEST_CASE("clip: gradients by rows count with their rows summed up, and are clipped [9.7] [13.11]") {
     for (const double norm_type : {2.0, 1.0, 0.5, kInfinity}) {
         CAPTURE(norm_type);
         Rng rng(3);
@@ -93,7 +93,7 @@ TEST_CASE("clip: gradients by rows count with their rows summed up, and are clip
     }
 }
 
-TEST_CASE("clip: a norm within the limit leaves every bit [S9.7]") {
+TEST_CASE("clip: a norm within the limit leaves every bit [9.7]") {
     const Parameter p = with_grad(Array{3, 4, Real(1e-30)});
     CHECK(clip_grad_norm({p}, 5.1) == doctest::Approx(5));
     CHECK(p.grad() == Array{3, 4, Real(1e-30)});
@@ -108,7 +108,7 @@ TEST_CASE("clip: a norm within the limit leaves every bit [S9.7]") {
     CHECK(p.grad() == zeros({3}));
 }
 
-TEST_CASE("clip: no gradients have norm 0 [S9.7]") {
+TEST_CASE("clip: no gradients have norm 0 [9.7]") {
     const Parameter none(ones({3})), frozen(ones({3}));
     frozen.set_requires_grad(false);
     CHECK(clip_grad_norm({}, 1) == 0);
@@ -120,7 +120,7 @@ TEST_CASE("clip: no gradients have norm 0 [S9.7]") {
         CHECK(clip_grad_norm({empty, no_rows}, 1, norm_type) == 0);
 }
 
-TEST_CASE("clip: the sum is as good as double, and high powers neither overflow nor vanish") {
+TEST_CASE("clip: the sum is as good as double, and high powers neither overflow nor vanish [9.7]") {
     const std::size_t n = 1'000'003;
     const Parameter many = with_grad(full({n}, Real(0.1)));
     const double tenth = static_cast<double>(Real(0.1));
@@ -134,7 +134,7 @@ TEST_CASE("clip: the sum is as good as double, and high powers neither overflow 
     CHECK(clip_grad_norm({small}, 1, 50) == doctest::Approx(1e-20 * std::pow(2, 0.02)).scale(1e-20));
 }
 
-TEST_CASE("clip: infinite and NaN gradients [S9.7]") {
+TEST_CASE("clip: infinite and NaN gradients [9.7]") {
     const Real infinity = std::numeric_limits<Real>::infinity();
     for (const double norm_type : {2.0, 1.0, 3.0, kInfinity}) {
         CAPTURE(norm_type);
@@ -158,7 +158,7 @@ TEST_CASE("clip: infinite and NaN gradients [S9.7]") {
     }
 }
 
-TEST_CASE("clip: bad arguments change nothing") {
+TEST_CASE("clip: bad arguments change nothing [9.7]") {
     const Parameter p = with_grad(Array{30, 40}), q(ones({2}));
     check_invalid([&] { clip_grad_norm({p}, -1); }, "clip_grad_norm: max_norm must not be negative, got -1");
     check_invalid([&] { clip_grad_norm({p}, kNaN); }, "clip_grad_norm: max_norm must not be negative, got nan");
@@ -184,7 +184,7 @@ TEST_CASE("clip: bad arguments change nothing") {
 }
 
 // PyTorch's test_clip_grad_norm: two gradients of very different sizes.
-TEST_CASE("clip: the norm is max_norm afterwards, by one scale for all, or no bit has changed [S9.7]") {
+TEST_CASE("clip: the norm is max_norm afterwards, by one scale for all, or no bit has changed [9.7]") {
     for (const double norm_type : {0.5, 1.5, 2.0, 4.0, kInfinity, 1.0, -1.0, -kInfinity}) {
         CAPTURE(norm_type);
         const auto make = [](Real scale) {
@@ -208,7 +208,7 @@ TEST_CASE("clip: the norm is max_norm afterwards, by one scale for all, or no bi
     }
 }
 
-TEST_CASE("clip: norm types that are no norms, by hand [S9.7]") {
+TEST_CASE("clip: norm types that are no norms, by hand [9.7]") {
     const auto parameters = [] {
         return std::vector<Parameter>{with_grad(Array{1, -2}), with_grad(Array{0.5, 4}), with_grad(zeros({0}))};
     };
@@ -233,7 +233,7 @@ TEST_CASE("clip: norm types that are no norms, by hand [S9.7]") {
 }
 
 // PyTorch's test_clip_grad_norm_error_if_nonfinite.
-TEST_CASE("clip: which gradients have a norm that is not finite [S9.7]") {
+TEST_CASE("clip: which gradients have a norm that is not finite [9.7]") {
     const std::vector<double> positive = {0.1, 1, 2, 3.5, kInfinity}, negative = {-0.1, -1, -2, -3.5};
     const auto check = [&](Real scalar, bool one_element, bool behind_finite, const std::vector<double>& types,
                            bool finite) {
@@ -271,7 +271,7 @@ TEST_CASE("clip: which gradients have a norm that is not finite [S9.7]") {
     }
 }
 
-TEST_CASE("clip: the squares of finite gradients may overflow, or vanish, in double") {
+TEST_CASE("clip: the squares of finite gradients may overflow, or vanish, in double [9.7]") {
     if (sizeof(Real) < 8) return;
     const Parameter p = with_grad(Array{Real(3e200), Real(4e200)}), q = with_grad(Array{Real(3e-200), Real(4e-200)});
     CHECK(clip_grad_norm({p}, 1) == doctest::Approx(5e200));
@@ -280,7 +280,7 @@ TEST_CASE("clip: the squares of finite gradients may overflow, or vanish, in dou
 }
 
 // PyTorch's test_clip_grad_value, and what PyTorch cannot do.
-TEST_CASE("clip: values are cut at both ends, by rows after they were summed up, and frozen rows are left [S9.7]") {
+TEST_CASE("clip: values are cut at both ends, by rows after they were summed up, and frozen rows are left [9.7]") {
     const Parameter dense = with_grad(Array{-3, -2.5, Real(0.1), 2.5, 7, static_cast<Real>(kNaN)});
     const Parameter none(ones({2})), scalar = with_grad(full({}, 9)), empty = with_grad(zeros({0, 2}));
     clip_grad_value({dense, none, scalar, empty}, 2.5);

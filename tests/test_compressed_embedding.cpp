@@ -105,7 +105,7 @@ double variance(const Array& values) {
 
 }  // namespace
 
-TEST_CASE("compressed embedding: the document's takes 6,419,200 parameters instead of 30,000,000") {
+TEST_CASE("compressed embedding: the document's takes 6,419,200 parameters instead of 30,000,000 [12.4]") {
     Rng rng(1);
     const CompressedEmbedding layer(100'000, 300, 64, rng);
     CHECK(layer.parameter_count() == 6'419'200);
@@ -169,7 +169,7 @@ TEST_CASE("compressed embedding: any shape of ids") {
         "embedding: id 9 at position 1 is outside a table of 9 rows");
 }
 
-TEST_CASE("compressed embedding: its vectors are spread as a plain embedding's") {
+TEST_CASE("compressed embedding: its vectors are spread as a plain embedding's [12.4]") {
     for (std::int64_t rank : {1, 8, 64}) {
         CAPTURE(rank);
         std::vector<double> variances;  // the map's draw decides most of it where the rank is small

@@ -10,7 +10,7 @@
 using namespace embergrad;
 using namespace embergrad::testing;
 
-TEST_CASE("concurrent evaluation: three threads and every kind of table, bit for bit as one thread") {
+TEST_CASE("concurrent evaluation: three threads and every kind of table, bit for bit as one thread [1.5]") {
     Rng rng(6);
     const NGramLanguageModel language({.vocab_size = 300, .embedding_dim = 8, .context_size = 3}, rng);
     const CompressedEmbedding compressed(300, 24, 4, rng, {.padding_idx = 0});

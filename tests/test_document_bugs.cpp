@@ -208,7 +208,7 @@ TEST_CASE("document bugs: partially frozen embedding, trains the caller's tensor
     CHECK(unlike(table, document::frozen_callers_table));
 }
 
-TEST_CASE("document bugs: partially frozen embedding, frozen rows get moments and enter the clip norm") {
+TEST_CASE("document bugs: partially frozen embedding, frozen rows get moments and enter the clip norm [12.5]") {
     const PartiallyFrozenEmbedding module(wave({3, 2}), {0});
     const std::vector<Parameter> parameters = module.parameters();
     Adam optimizer(parameters, {.lr = 0.1});
@@ -244,7 +244,8 @@ TEST_CASE("document bugs: partially frozen embedding, a generator or duplicates 
 
 // ---- TextClassifier ------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: text classifier, length 0 or an empty sequence gives NaN; over L a wrong mean") {
+TEST_CASE(
+    "document bugs: text classifier, length 0 or an empty sequence gives NaN; over L a wrong mean [12.2] [12.8]") {
     const TextClassifier model = small_classifier();
     Tape tape(Mode::eval);
     const Array of_nothing = model.classifier()(tape.constant(zeros({1, 4}))).value();  // the mean of no vectors is 0
@@ -287,7 +288,7 @@ TEST_CASE("document bugs: text classifier, lengths of shape (B, 1) give an outpu
     CHECK(Ids(shape.begin(), shape.end()) != document::classifier_lengths_column_shape);
 }
 
-TEST_CASE("document bugs: text classifier, padding counts in the mean") {
+TEST_CASE("document bugs: text classifier, padding counts in the mean [12.2]") {
     const TextClassifier model = small_classifier();
     Tape tape(Mode::eval);
     const Array bare = model(tape, {{7, 8}}, {2}).value(), padded = model(tape, {{7, 8, 0, 0}}, {2}).value();
@@ -417,7 +418,7 @@ TEST_CASE("document bugs: vocabulary, a single string passed as texts is read as
     CHECK(tokens != document::vocabulary_of_characters);
 }
 
-TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake: the document's tokens)") {
+TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake: the document's tokens) [12.6]") {
     const Strings texts = {"a a a b b b c c d e"};
     CHECK(tokens_of(Vocabulary::build(texts, {.min_freq = 2, .max_size = 6})) == document::vocabulary_frequent);
     CHECK(tokens_of(Vocabulary::build(texts, {.min_freq = 2, .max_size = 8})) == document::vocabulary_roomy);
@@ -425,7 +426,7 @@ TEST_CASE("document bugs: vocabulary, min_freq and max_size commute (no mistake:
 
 // ---- pipeline ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: pipeline, no texts crashes; empty texts get length 0, and NaN later") {
+TEST_CASE("document bugs: pipeline, no texts crashes; empty texts get length 0, and NaN later [12.8]") {
     INFO("without texts the document gives ", document::pipeline_no_texts);
     check_refused<std::invalid_argument>([] { pipeline({}, {}); }, "create_embedding_pipeline: there are no texts");
 
@@ -483,7 +484,7 @@ TEST_CASE("document bugs: pipeline, words without a vector keep N(0, 1); min_fre
 
 // ---- memory --------------------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 32 bits would overflow") {
+TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 32 bits would overflow [12.9]") {
     INFO("of float64 the document gives ", document::memory_float64);
     CHECK(estimate_embedding_memory(10, 4, {.element = ElementType::float64}).weights == 320);
 
@@ -510,7 +511,7 @@ TEST_CASE("document bugs: memory, no float64, MiB called MB, weights only, and 3
 
 // ---- compressed embedding ------------------------------------------------------------------------------------------
 
-TEST_CASE("document bugs: compressed embedding, any rank, no padding row, a spread of 1/sqrt(3)") {
+TEST_CASE("document bugs: compressed embedding, any rank, no padding row, a spread of 1/sqrt(3) [12.4]") {
     Rng rng(1);
     CHECK(document::compressed_ratio < 1);
     check_refused<std::invalid_argument>([&] { CompressedEmbedding(1000, 300, 280, rng); },

@@ -1,5 +1,7 @@
 // The Embedding layer: its table, its padding row, its options. What a lookup computes is tested with the op.
 #include <cmath>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -7,6 +9,11 @@
 
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/init.hpp>
+#include <embergrad/optim/adagrad.hpp>
+#include <embergrad/optim/adam.hpp>
+#include <embergrad/optim/adamw.hpp>
+#include <embergrad/optim/sgd.hpp>
+#include <embergrad/optim/sparse_adam.hpp>
 
 #include "support.hpp"
 
@@ -21,6 +28,25 @@ Array row(const Embedding& layer, std::size_t i) {
     Array values(Shape{layer.embedding_dim()});
     std::copy_n(layer.weight().value().data() + i * layer.embedding_dim(), layer.embedding_dim(), values.data());
     return values;
+}
+
+using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(std::vector<Parameter>)>;
+
+template <class Opt, class Options>
+MakeOptimizer maker(const Options& options) {
+    return [options](std::vector<Parameter> p) { return std::make_unique<Opt>(std::move(p), options); };
+}
+
+/// Five steps over ids of which 2 is the padding.
+void train(const Embedding& layer, const MakeOptimizer& make) {
+    const auto optimizer = make(layer.parameters());
+    for (int step = 0; step < 5; ++step) {
+        optimizer->zero_grad();
+        Tape tape;
+        const Var y = layer(tape, {2, 0, 1, 2, 1});
+        tape.backward(sum(y * y + y));
+        optimizer->step();
+    }
 }
 
 }  // namespace
@@ -75,7 +101,7 @@ TEST_CASE("embedding layer: a negative padding_idx counts from the end [1.1] [1.
                array({10, 2}, {0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
 }
 
-TEST_CASE("embedding layer: what it cannot be [1.1]") {
+TEST_CASE("embedding layer: what it cannot be [1.1] [13.4] [13.5]") {
     Rng rng(4);
     for (std::int64_t padding : {-6, -5, -4, 0, 3, 4, 5}) {
         CAPTURE(padding);
@@ -145,7 +171,7 @@ TEST_CASE("embedding layer: from_pretrained takes the table as it is [1.9]") {
         "embedding: padding_idx 2 must be within a table of 2 rows");
 }
 
-TEST_CASE("embedding layer: a frozen table still obeys max_norm while training") {
+TEST_CASE("embedding layer: a frozen table still obeys max_norm while training [1.5] [1.9]") {
     const Embedding layer = Embedding::from_pretrained(array({2, 2}, {3, 4, 6, 8}), true, {.max_norm = 1});
     {
         Tape tape(Mode::eval);
@@ -180,7 +206,7 @@ TEST_CASE("embedding layer: init through the layer keeps the padding row zero, t
     check_same(row(layer, 0), ones({4}));
 }
 
-TEST_CASE("embedding layer: every init through the layer draws as the free function and zeroes the padding row") {
+TEST_CASE("embedding layer: every init through the layer draws as the free function and zeroes the padding row [1.2]") {
     Rng seed(1);
     const Embedding layer(50, 4, seed, {.padding_idx = 2});
     const Parameter twin(zeros({50, 4}));
@@ -203,7 +229,7 @@ TEST_CASE("embedding layer: every init through the layer draws as the free funct
                 [&](Rng& rng) { init::kaiming_normal(twin, rng); });
 }
 
-TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding") {
+TEST_CASE("embedding layer: gradient, dense and by rows, with duplicates and padding [1.4] [1.7]") {
     Rng rng(7);
     for (bool sparse : {false, true}) {
         const Embedding layer(6, 3, rng, {.padding_idx = 0, .sparse = sparse});
@@ -249,4 +275,76 @@ TEST_CASE("embedding layer: sizes of any integer type") {
     CHECK(Embedding(v, d, rng).weight().shape() == Shape{3, 2});
     CHECK(Embedding(std::uint8_t{200}, 1u, rng).weight().shape() == Shape{200, 1});
     CHECK_THROWS_AS(Embedding(std::numeric_limits<std::size_t>::max(), 2, rng), std::invalid_argument);
+}
+
+TEST_CASE("embedding layer: a padding row of zeros stays zero under every optimizer, weight decay and all [1.4]") {
+    const std::vector<std::pair<bool, MakeOptimizer>> all = {
+        {false, maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.1, .nesterov = true})},
+        {true, maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9})},
+        {false, maker<Adam>(AdamOptions{.lr = 0.1, .weight_decay = 0.1, .amsgrad = true})},
+        {true, maker<Adam>(AdamOptions{.lr = 0.1, .lazy_rows = true})},
+        {false, maker<AdamW>(AdamWOptions{.lr = 0.1, .weight_decay = 0.1})},
+        {true, maker<SparseAdam>(SparseAdamOptions{.lr = 0.1})},
+        {false, maker<Adagrad>(AdagradOptions{.lr = 0.1, .weight_decay = 0.1})},
+        {true, maker<Adagrad>(AdagradOptions{.lr = 0.1})}};
+    for (std::size_t k = 0; k < all.size(); ++k) {
+        CAPTURE(k);
+        Rng rng(10);
+        const Embedding layer(4, 3, rng, {.padding_idx = 2, .sparse = all[k].first});
+        const Array before = layer.weight().value();
+        train(layer, all[k].second);
+        check_same(row(layer, 2), zeros({3}));
+        CHECK(layer.weight().value()(1, 0) != before(1, 0));
+    }
+}
+
+TEST_CASE("embedding layer: a padding row that is not zero moves by weight decay alone [1.4]") {
+    const auto trained = [](const MakeOptimizer& make) {
+        const Embedding layer = Embedding::from_pretrained(full({3, 2}, 8), false, {.padding_idx = 2});
+        train(layer, make);
+        return row(layer, 2);
+    };
+    check_same(trained(maker<SGD>(SGDOptions{.lr = 0.5, .momentum = 0.9})), full({2}, 8));
+    check_same(trained(maker<Adam>(AdamOptions{.lr = 0.1})), full({2}, 8));
+    check_near(trained(maker<SGD>(SGDOptions{.lr = 0.5, .weight_decay = 1})), {8 / 32.0, 8 / 32.0});
+    check_near(trained(maker<AdamW>(AdamWOptions{.lr = 0.5, .weight_decay = 1})), {8 / 32.0, 8 / 32.0});
+}
+
+TEST_CASE("embedding layer: it is the op, under all options together [1.4] [1.5] [1.6] [1.7]") {
+    const EmbeddingOptions options{
+        .padding_idx = -1, .max_norm = 1, .norm_type = 1, .scale_grad_by_freq = true, .sparse = true};
+    const Array values = array({3, 2}, {3, -1, 0.25, 0.5, 6, 2});
+    const Embedding layer = Embedding::from_pretrained(values, false, options);
+    const Parameter table(values);
+    const IdArray ids = {{2, 0, 1}, {0, 0, 2}};
+    Tape tape;
+    const Var y = layer(tape, ids), twin = embedding(tape, table, ids, options);
+    check_near(slice(flatten(y), 0, 0, 6).value(), {0.75, 0.25, 0.75, -0.25, 0.25, 0.5}, 1e-6);
+    check_same(y.value(), twin.value());
+    tape.backward(sum(y * tape.constant(wave({2, 3, 2}))) + sum(twin * tape.constant(wave({2, 3, 2}))));
+    CHECK(layer.weight().row_grad().rows() == Ids{0, 1, 0, 0});
+    const Array g = wave({6, 2});
+    check_near(layer.weight().row_grad().values(),
+               {element(g, 2) / 3, element(g, 3) / 3, element(g, 4), element(g, 5), element(g, 6) / 3,
+                element(g, 7) / 3, element(g, 8) / 3, element(g, 9) / 3});
+    check_same(layer.weight().row_grad().values(), table.row_grad().values());
+}
+
+TEST_CASE("embedding layer: from_pretrained scales its own table to max_norm, not the caller's [1.5] [1.9]") {
+    const Array given = array({2, 3}, {1, 2, 3, 4, 5, 6});
+    Array callers = given;
+    const Embedding layer =
+        Embedding::from_pretrained(callers, true, {.max_norm = 2, .norm_type = 0.5, .sparse = true});
+    Tape tape;
+    const Var y = layer(tape, {0, 1});
+    check_same(y.value(), layer.weight().value());
+    check_same(callers, given);
+    for (std::size_t r = 0; r < 2; ++r) {
+        double norm = 0;
+        for (std::size_t j = 0; j < 3; ++j) {
+            CHECK(layer.weight().value()(r, j) < given(r, j));
+            norm += std::sqrt(static_cast<double>(y.value()(r, j)));
+        }
+        CHECK(norm * norm == doctest::Approx(2).epsilon(1e-5));
+    }
 }

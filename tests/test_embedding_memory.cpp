@@ -87,7 +87,7 @@ std::vector<Training> trainings() {
 
 }  // namespace
 
-TEST_CASE("embedding memory: the document's 114.4 MB are MiB") {
+TEST_CASE("embedding memory: the document's 114.4 MB are MiB [12.9]") {
     const EmbeddingMemory memory = documents({.element = ElementType::float32});
     CHECK(memory == EmbeddingMemory{.weights = 120'000'000});
     CHECK(memory.total() == 120'000'000);

@@ -98,7 +98,8 @@ bool is_frozen_here(std::size_t r) { return r == 1 || r == 3 || r == 5; }
 
 }  // namespace
 
-TEST_CASE("frozen rows: bit-identical after every step of every optimizer, the others as if nothing was frozen") {
+TEST_CASE(
+    "frozen rows: bit-identical after every step of every optimizer, the others as if nothing was frozen [12.5]") {
     for (const Case& c : cases()) {
         INFO(c.name);
         const Array start = make_table(c.sparse).weight().value();
@@ -127,7 +128,7 @@ TEST_CASE("frozen rows: frozen in mid-training they stop at once, momentum or no
     }
 }
 
-TEST_CASE("frozen rows: a row that is trained again has no state from before") {
+TEST_CASE("frozen rows: a row that is trained again has no state from before [12.5]") {
     for (const Case& c : cases()) {
         INFO(c.name);
         // Row 3 is frozen for one step in the middle. Its values are put back to what they were at the start of a
@@ -192,7 +193,7 @@ TEST_CASE("frozen rows: other ops give them no gradient either") {
     check_gradient({w, x}, [&](Tape& t) { return linear(t.leaf(x), t.leaf(w)); });
 }
 
-TEST_CASE("frozen rows: out of the clipped norm, and not scaled") {
+TEST_CASE("frozen rows: out of the clipped norm, and not scaled [9.7]") {
     for (const bool sparse : {false, true}) {
         INFO("sparse ", sparse);
         const Embedding table = make_table(sparse), twin = make_table(sparse);
@@ -242,7 +243,7 @@ TEST_CASE("frozen rows: a gradient that the user wrote there moves nothing") {
     }
 }
 
-TEST_CASE("frozen rows: max_norm scales the copy and leaves the row") {
+TEST_CASE("frozen rows: max_norm scales the copy and leaves the row [1.5]") {
     Rng rng(1);
     const Embedding table(4, 2, rng, {.max_norm = 1.0});
     table.weight().assign(array({4, 2}, {3, 4, 3, 4, 0.3, 0.4, 6, 8}));

@@ -59,7 +59,7 @@ RowGradient coalesced(const Parameter& p) {
 
 }  // namespace
 
-TEST_CASE("gradient accumulation: micro-batches by rows sum to the bits of the whole batch, and so do steps [S1.8]") {
+TEST_CASE("gradient accumulation: micro-batches by rows sum to the bits of the whole batch, and so do steps [1.8]") {
     for (std::size_t k = 0; k < kForRows.size(); ++k) {
         INFO("optimizer ", k);
         const Parameter whole = make_table(), pieces = make_table();
@@ -82,7 +82,7 @@ TEST_CASE("gradient accumulation: micro-batches by rows sum to the bits of the w
     }
 }
 
-TEST_CASE("gradient accumulation: dense micro-batches give the gradient of the whole batch [S8.2]") {
+TEST_CASE("gradient accumulation: dense micro-batches give the gradient of the whole batch [8.2]") {
     const Parameter whole = make_table(), pieces = make_table();
     backward_slice(whole, 0, 12, false);
     for (const auto& [from, to] : {std::pair{0, 5}, {5, 6}, {6, 12}})
@@ -95,7 +95,7 @@ TEST_CASE("gradient accumulation: dense micro-batches give the gradient of the w
 }
 
 // PyTorch's sparse_backward: sparse first, dense first, sparse only.
-TEST_CASE("gradient accumulation: rows and dense in any order, in one graph or several, sum up [S1.8]") {
+TEST_CASE("gradient accumulation: rows and dense in any order, in one graph or several, sum up [1.8]") {
     const auto expected = [] {
         const Parameter table = make_table();
         for (int i = 0; i < 3; ++i) backward_slice(table, 0, 6, false);
@@ -125,7 +125,7 @@ TEST_CASE("gradient accumulation: rows and dense in any order, in one graph or s
     }
 }
 
-TEST_CASE("gradient accumulation: what was made dense is stepped as dense, by whoever takes it [S1.8] [S9.4]") {
+TEST_CASE("gradient accumulation: what was made dense is stepped as dense, by whoever takes it [1.8] [9.4]") {
     const auto make_mixed = [] {
         const Parameter table = make_table();
         backward_slice(table, 0, 6, true);
@@ -145,7 +145,7 @@ TEST_CASE("gradient accumulation: what was made dense is stepped as dense, by wh
     check_same(refused.value(), make_table().value());
 }
 
-TEST_CASE("gradient accumulation: each lookup divides by its own counts [S1.6]") {
+TEST_CASE("gradient accumulation: each lookup divides by its own counts [1.6]") {
     const Parameter table(zeros({3, 1}));
     for (int i = 0; i < 2; ++i) {
         Tape tape;
@@ -155,7 +155,7 @@ TEST_CASE("gradient accumulation: each lookup divides by its own counts [S1.6]")
     CHECK(table.grad()(2, 0) == 2);
 }
 
-TEST_CASE("gradient accumulation: after zero_grad, zeros or nothing, it begins anew [S8.7]") {
+TEST_CASE("gradient accumulation: after zero_grad, zeros or nothing, it begins anew [8.7]") {
     for (const bool sparse : {false, true}) {
         for (const bool set_to_none : {false, true}) {
             INFO("sparse ", sparse, ", to none ", set_to_none);
@@ -171,7 +171,7 @@ TEST_CASE("gradient accumulation: after zero_grad, zeros or nothing, it begins a
     }
 }
 
-TEST_CASE("gradient accumulation: clipping sees the sum, not the pieces [S9.7]") {
+TEST_CASE("gradient accumulation: clipping sees the sum, not the pieces [9.7]") {
     const Parameter table(zeros({3, 1}));
     for (const Real piece : {Real(3), Real(-3), Real(4)}) table.add_grad(RowGradient({1}, full({1, 1}, piece)));
     CHECK(clip_grad_norm({table}, 2) == doctest::Approx(4));

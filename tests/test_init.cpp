@@ -53,7 +53,7 @@ std::pair<double, double> fans(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("init: gains to the last digit") {
+TEST_CASE("init: gains to the last digit [7.3]") {
     CHECK(init::gain("linear") == 1);
     CHECK(init::gain("sigmoid") == 1);
     CHECK(init::gain("conv") == 1);
@@ -67,7 +67,7 @@ TEST_CASE("init: gains to the last digit") {
     check_refused<std::invalid_argument>([] { init::gain(""); }, "init::gain: unknown nonlinearity ''");
 }
 
-TEST_CASE("init: zeros, ones and constants are exact") {
+TEST_CASE("init: zeros, ones and constants are exact [7.2]") {
     const Parameter p(full({3, 2}, 7));
     init::ones(p);
     check_near(p.value(), {1, 1, 1, 1, 1, 1}, 0);
@@ -81,7 +81,7 @@ TEST_CASE("init: zeros, ones and constants are exact") {
     CHECK(scalar.value().data()[0] == 1);
 }
 
-TEST_CASE("init: uniform fills [low, high)") {
+TEST_CASE("init: uniform fills [low, high) [7.2]") {
     Rng rng(1);
     const Parameter p(zeros({5000}));
     init::uniform(p, rng);
@@ -97,7 +97,7 @@ TEST_CASE("init: uniform fills [low, high)") {
     for (Real x : p.value()) REQUIRE(x == 3);
 }
 
-TEST_CASE("init: uniform never gives high, even where a float would round to it") {
+TEST_CASE("init: uniform never gives high, even where a float would round to it [7.2]") {
     Rng rng(2);
     const Parameter p(zeros({200'000}));
     const Real low = 1, high = std::nextafter(low, Real{2});  // one step: half of the draws would round up
@@ -105,7 +105,7 @@ TEST_CASE("init: uniform never gives high, even where a float would round to it"
     for (Real x : p.value()) REQUIRE(x == low);
 }
 
-TEST_CASE("init: normal has the mean and std asked for") {
+TEST_CASE("init: normal has the mean and std asked for [7.2]") {
     Rng rng(3);
     const Parameter p(zeros({5000}));
     init::normal(p, rng);
@@ -120,7 +120,7 @@ TEST_CASE("init: normal has the mean and std asked for") {
                                          "init::normal: std must not be negative, but got nan");
 }
 
-TEST_CASE("init: xavier, for two and four axes") {
+TEST_CASE("init: xavier, for two and four axes [7.1] [7.4]") {
     Rng rng(4);
     for (const Shape& shape : kShapes) {
         const auto [fan_in, fan_out] = fans(shape);
@@ -134,7 +134,7 @@ TEST_CASE("init: xavier, for two and four axes") {
     }
 }
 
-TEST_CASE("init: kaiming, by either fan and any nonlinearity") {
+TEST_CASE("init: kaiming, by either fan and any nonlinearity [7.1] [7.5]") {
     Rng rng(5);
     for (const Shape& shape : kShapes) {
         const auto [fan_in, fan_out] = fans(shape);
@@ -154,7 +154,7 @@ TEST_CASE("init: kaiming, by either fan and any nonlinearity") {
     }
 }
 
-TEST_CASE("init: for an embedding table (V, D) fan_in is D and fan_out V") {
+TEST_CASE("init: for an embedding table (V, D) fan_in is D and fan_out V [7.1]") {
     Rng rng(6);
     const Parameter table(zeros({1000, 8}));
     init::kaiming_normal(table, rng, {.nonlinearity = "linear"});
@@ -163,7 +163,7 @@ TEST_CASE("init: for an embedding table (V, D) fan_in is D and fan_out V") {
     check_normal(table, 1 / std::sqrt(1000.0));
 }
 
-TEST_CASE("init: uniform by fan in is what a Linear layer's weight has") {
+TEST_CASE("init: uniform by fan in is what a Linear layer's weight has [3.4] [7.1]") {
     Rng rng(10);
     for (const Shape& shape : kShapes) {
         const Parameter p(zeros(shape));
@@ -172,7 +172,7 @@ TEST_CASE("init: uniform by fan in is what a Linear layer's weight has") {
     }
 }
 
-TEST_CASE("init: fewer than two axes have no fans") {
+TEST_CASE("init: fewer than two axes have no fans [7.1]") {
     Rng rng(7);
     for (const Shape& shape : {Shape{}, Shape{5}}) {
         const Parameter p(full(shape, 3));
@@ -188,7 +188,7 @@ TEST_CASE("init: fewer than two axes have no fans") {
     }
 }
 
-TEST_CASE("init: nothing to fill is no error") {
+TEST_CASE("init: nothing to fill is no error [7.6]") {
     Rng rng(8);
     for (const Shape& shape : {Shape{0, 3}, Shape{3, 0}, Shape{0, 0}}) {
         const Parameter p(zeros(shape));
@@ -203,7 +203,7 @@ TEST_CASE("init: nothing to fill is no error") {
     CHECK(rng() == Rng(8)());  // and draws nothing
 }
 
-TEST_CASE("init: requires_grad stays as it was, and the same seed gives the same values") {
+TEST_CASE("init: requires_grad stays as it was, and the same seed gives the same values [7.7]") {
     for (bool requires_grad : {true, false}) {
         const Parameter p(zeros({4, 4}), requires_grad), q(zeros({4, 4}), requires_grad);
         Rng first(9), second(9);

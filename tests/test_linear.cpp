@@ -11,7 +11,7 @@
 using namespace embergrad;
 using namespace embergrad::testing;
 
-TEST_CASE("linear layer: weight and bias are drawn within 1 / sqrt(in)") {
+TEST_CASE("linear layer: weight and bias are drawn within 1 / sqrt(in) [3.4]") {
     Rng rng(1);
     const Linear layer(16, 3000, rng);
     CHECK(layer.in_features() == 16);
@@ -42,7 +42,7 @@ TEST_CASE("linear layer: names") {
     CHECK(without.parameter_count() == 6);
 }
 
-TEST_CASE("linear layer: any leading shape, none and 0 included") {
+TEST_CASE("linear layer: any leading shape, none and 0 included [3.1]") {
     Rng rng(3);
     const Linear layer(4, 2, rng);
     Tape tape;
@@ -56,7 +56,7 @@ TEST_CASE("linear layer: any leading shape, none and 0 included") {
     check_same(reshape(cube, {6, 2}).value(), flat.value());
 }
 
-TEST_CASE("linear layer: y = x W^T + b") {
+TEST_CASE("linear layer: y = x W^T + b [3.1]") {
     Rng rng(4);
     const Linear layer(3, 2, rng);
     layer.weight().assign(array({2, 3}, {1, 2, 3, 4, 5, 6}));
@@ -65,7 +65,7 @@ TEST_CASE("linear layer: y = x W^T + b") {
     check_near(layer(tape.constant(array({2, 3}, {1, 0, -1, 2, 1, 0}))).value(), {8, 18, 14, 33}, 0);
 }
 
-TEST_CASE("linear layer: gradient of input, weight and bias, used twice") {
+TEST_CASE("linear layer: gradient of input, weight and bias, used twice [3.2]") {
     Rng rng(5);
     const Linear layer(3, 3, rng), no_bias(3, 2, rng, {.bias = false});
     const Parameter x = random_parameter({4, 3}, rng);
@@ -75,7 +75,7 @@ TEST_CASE("linear layer: gradient of input, weight and bias, used twice") {
     check_gradient({no_bias.weight(), x}, [&](Tape& tape) { return no_bias(tape.leaf(x)); });
 }
 
-TEST_CASE("linear layer: no inputs are legal: zeros, and no draw") {
+TEST_CASE("linear layer: no inputs are legal: zeros, and no draw [3.1] [3.4]") {
     Rng rng(6);
     const Linear layer(0, 3, rng);
     CHECK(rng() == Rng(6)());
@@ -89,7 +89,7 @@ TEST_CASE("linear layer: no inputs are legal: zeros, and no draw") {
     CHECK(no_outputs(tape.constant(ones({2, 3}))).shape() == Shape{2, 0});
 }
 
-TEST_CASE("linear layer: what it refuses") {
+TEST_CASE("linear layer: what it refuses [3.3]") {
     Rng rng(7);
     check_refused<std::invalid_argument>([&] { Linear(-1, 2, rng); },
                                          "Linear: sizes must not be negative, but got -1 and 2");

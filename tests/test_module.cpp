@@ -1,4 +1,5 @@
 // Modules: everything about names and weights that derives from visit.
+#include <algorithm>
 #include <functional>
 #include <sstream>
 #include <stdexcept>
@@ -68,7 +69,7 @@ Names names(const StateDict& state) {
 
 }  // namespace
 
-TEST_CASE("module: names come dotted, own before children, in the order of visit") {
+TEST_CASE("module: names come dotted, own before children, in the order of visit [11.1] [11.2]") {
     Rng rng(1);
     const Scaler scaler(rng);
     CHECK(names(scaler.named_parameters()) == Names{"scale", "offset", "child.weight", "child.bias"});
@@ -81,7 +82,7 @@ TEST_CASE("module: names come dotted, own before children, in the order of visit
     CHECK(names(nested.named_parameters()) == Names{"0.weight", "0.bias", "1.1.weight"});
 }
 
-TEST_CASE("module: a shared parameter counts once and is saved under every name") {
+TEST_CASE("module: a shared parameter counts once and is saved under every name [11.3]") {
     const Tied tied;
     CHECK(names(tied.named_parameters()) == Names{"encoder.weight", "bias"});
     CHECK(tied.parameter_count() == 9);
@@ -101,7 +102,7 @@ TEST_CASE("module: copies share their weights") {
     CHECK(copy.parameters() == scaler.parameters());
 }
 
-TEST_CASE("module: a state is a copy, and goes back in by name whatever its order") {
+TEST_CASE("module: a state is a copy, and goes back in by name whatever its order [11.2]") {
     Rng rng(3);
     const Scaler source(rng), target(rng);
     init::constant(source.running_mean_, 8);
@@ -123,7 +124,7 @@ TEST_CASE("module: a state is a copy, and goes back in by name whatever its orde
     CHECK(target.child_.weight().version() == 2);  // drawn, loaded
 }
 
-TEST_CASE("module: load_state_dict tells every problem at once and loads nothing") {
+TEST_CASE("module: load_state_dict tells every problem at once and loads nothing [11.6] [11.7] [13.18]") {
     Rng rng(4);
     const Scaler scaler(rng);
     const StateDict before = scaler.state_dict();
@@ -149,7 +150,7 @@ TEST_CASE("module: load_state_dict tells every problem at once and loads nothing
     CHECK(scaler.scale_.version() == 0);
 }
 
-TEST_CASE("module: without strict, missing and unexpected names are passed over") {
+TEST_CASE("module: without strict, missing and unexpected names are passed over [11.6]") {
     Rng rng(5);
     const Scaler scaler(rng);
     scaler.load_state_dict({{"scale", full({2}, 7)}, {"other.weight", ones({9})}}, false);
@@ -165,7 +166,7 @@ TEST_CASE("module: without strict, missing and unexpected names are passed over"
     Dropout().load_state_dict({});
 }
 
-TEST_CASE("module: freezing and zero_grad reach every parameter, and no buffer") {
+TEST_CASE("module: freezing and zero_grad reach every parameter, and no buffer [8.7] [11.5]") {
     Rng rng(6);
     const Scaler scaler(rng);
     const auto train = [&] {
@@ -200,7 +201,7 @@ TEST_CASE("module: a user's own passes the gradient check") {
     check_gradient(scaler.parameters(), [&](Tape& tape) { return scaler(tape.constant(x)); });
 }
 
-TEST_CASE("module: a name given twice, or none, is refused before anything is saved under it") {
+TEST_CASE("module: a name given twice, or none, is refused before anything is saved under it [11.2]") {
     struct Twice : Module {
         Parameter a{zeros({1})}, b{zeros({2})};
         std::string name = "w";
@@ -216,6 +217,34 @@ TEST_CASE("module: a name given twice, or none, is refused before anything is sa
     CHECK_THROWS_WITH_AS(module.parameters(), "Module: an array of shape (2,) has no name", std::logic_error);
     module.name = "v";
     CHECK(module.parameters().size() == 2);
+}
+
+TEST_CASE("module: a child's name has letters and no points [11.2]") {
+    struct Parent : Module {
+        Dropout child;
+        std::string name;
+        void visit(const Visitor& visit) const override { visit.child(name, child); }
+    };
+    Parent parent;
+    for (const std::string name : {"", "a.b", "."}) {
+        parent.name = name;
+        check_refused<std::logic_error>([&] { parent.parameters(); },
+                                        "Module: a child's name must have letters and no points, not '" + name + "'");
+    }
+    parent.name = "a";
+    CHECK(parent.parameters().empty());
+}
+
+TEST_CASE("module: a tape's mode reaches every layer, however deep [11.4]") {
+    const Sequential model(Sequential(Sequential(Dropout(0.5)), ReLU()));
+    Rng rng(8);
+    Tape train(Mode::train, rng), eval(Mode::eval), recording({.training = false});
+    const Array x = ones({100});
+    const auto zeros_in = [](const Var& y) { return std::count(y.value().begin(), y.value().end(), Real{0}); };
+    CHECK(zeros_in(model(train.constant(x))) > 20);
+    check_same(model(eval.constant(x)).value(), x);
+    check_same(model(recording.constant(x)).value(), x);
+    CHECK(zeros_in(model(train.constant(x))) > 20);  // evaluating has left nothing behind
 }
 
 TEST_CASE("module: printed, it is a line a layer with its parameters") {

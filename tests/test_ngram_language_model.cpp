@@ -103,7 +103,7 @@ NGramLanguageModel wave_model() {
 
 }  // namespace
 
-TEST_CASE("ngram language model: names and shapes are PyTorch's") {
+TEST_CASE("ngram language model: names and shapes are PyTorch's [12.3]") {
     Rng rng(1);
     const NGramLanguageModel model({.vocab_size = 1'000, .embedding_dim = 64, .context_size = 3}, rng);
     std::vector<std::string> names, shapes;
@@ -145,7 +145,7 @@ TEST_CASE("ngram language model: the order of the context counts") {
     CHECK(std::abs(logits(0, 0) - logits(1, 0)) > Real(0.01));
 }
 
-TEST_CASE("ngram language model: a new model's loss is near log V") {
+TEST_CASE("ngram language model: a new model's loss is near log V [12.3]") {
     Rng rng(3);
     INFO("seed 3");
     const std::size_t v = 2'000, b = 200;

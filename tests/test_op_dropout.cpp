@@ -20,7 +20,7 @@ Array dropped(const Array& x, double p, std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("dropout: the gradient under one mask, also of a value used twice and of nothing") {
+TEST_CASE("dropout: the gradient under one mask, also of a value used twice and of nothing [5.4]") {
     for (const Shape& shape : std::vector<Shape>{{5, 5}, {5}, {}, {1}, {0}, {2, 0}}) {
         for (const double p : {0.0, 0.3, 0.5, 1.0}) {
             check_op({shape}, [=](const Vars& v) { return dropout(v[0], p); });
@@ -30,7 +30,7 @@ TEST_CASE("dropout: the gradient under one mask, also of a value used twice and 
     }
 }
 
-TEST_CASE("dropout: each element is 0 or x / (1 - p), and its gradient is treated alike") {
+TEST_CASE("dropout: each element is 0 or x / (1 - p), and its gradient is treated alike [5.4]") {
     const std::uint64_t seed = 1;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -49,7 +49,7 @@ TEST_CASE("dropout: each element is 0 or x / (1 - p), and its gradient is treate
     CHECK(kept < 900);
 }
 
-TEST_CASE("dropout: keeps the mean of 1000 values and of their gradient") {
+TEST_CASE("dropout: keeps the mean of 1000 values and of their gradient [5.4]") {
     const std::uint64_t seed = 2;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -61,7 +61,8 @@ TEST_CASE("dropout: keeps the mean of 1000 values and of their gradient") {
     CHECK(mean(tape.constant(x.grad())).item() == doctest::Approx(0.8).epsilon(0.05 / 0.8));
 }
 
-TEST_CASE("dropout: keeps as many as it should, at even and odd positions, and neighbours do not know each other") {
+TEST_CASE(
+    "dropout: keeps as many as it should, at even and odd positions, and neighbours do not know each other [5.4]") {
     constexpr std::size_t n = 200'000;
     for (const double p : {0.1, 0.5, 0.9}) {
         const std::uint64_t seed = 3;
@@ -80,7 +81,7 @@ TEST_CASE("dropout: keeps as many as it should, at even and odd positions, and n
     }
 }
 
-TEST_CASE("dropout: p 1 drops everything, but NaN and infinity become NaN") {
+TEST_CASE("dropout: p 1 drops everything, but NaN and infinity become NaN [5.3]") {
     const Array g = ones({4}), x = array({4}, {1, -2, kNaN, kInf});
     check_near(dropped(x, 1, 4), {0, 0, kNaN, kNaN});
     const Parameter parameter(x);
@@ -90,13 +91,13 @@ TEST_CASE("dropout: p 1 drops everything, but NaN and infinity become NaN") {
     check_near(parameter.grad(), {0, 0, 0, 0});
 }
 
-TEST_CASE("dropout: a tiny p changes nothing, and empty arrays stay empty") {
+TEST_CASE("dropout: a tiny p changes nothing, and empty arrays stay empty [5.4]") {
     for (const std::uint64_t seed : {5u, 6u, 7u})
         check_arrays_near(dropped(wave({1000}), 1e-10, seed), wave({1000}), 1e-7);
     check_same(dropped(zeros({0, 3}), 0.5, 5), zeros({0, 3}));
 }
 
-TEST_CASE("dropout: one seed, one mask; each call draws another") {
+TEST_CASE("dropout: one seed, one mask; each call draws another [5.5]") {
     for (const std::size_t n : {1u, 2u, 3u, 7u, 64u})
         check_same(dropped(wave({n}), 0.5, 8), dropped(wave({n}), 0.5, 8));
     Rng rng(8);
@@ -106,7 +107,7 @@ TEST_CASE("dropout: one seed, one mask; each call draws another") {
     CHECK(!std::equal(first.begin(), first.end(), second.begin()));
 }
 
-TEST_CASE("dropout: on an eval tape, or for p 0, it is the input itself and draws nothing") {
+TEST_CASE("dropout: on an eval tape, or for p 0, it is the input itself and draws nothing [5.2]") {
     Rng rng(9), untouched(9);
     Tape eval(Mode::eval), train(Mode::train, rng), no_dropout({.training = false});
     const Parameter p(wave({3}));
@@ -125,7 +126,9 @@ TEST_CASE("dropout: on an eval tape, or for p 0, it is the input itself and draw
     check_same(p.grad(), ones({3}));
 }
 
-TEST_CASE("dropout: probabilities outside 0..1 are refused, also on an eval tape; so is a tape without numbers") {
+TEST_CASE(
+    "dropout: probabilities outside 0..1 are refused, also on an eval tape; so is a tape without numbers [5.1] "
+    "[13.17]") {
     Rng rng(10), untouched(10);
     Tape train(Mode::train, rng), eval(Mode::eval), without;
     for (Tape* tape : {&train, &eval}) {

@@ -31,10 +31,10 @@ const std::vector<Unary> kUnaries = {{"neg", neg},        {"exp", exp},   {"log"
                                      {"sigmoid", sigmoid}};
 
 const std::vector<std::pair<Shape, Shape>> kBroadcasts = {
-    {{2, 3}, {2, 3}}, {{3, 1}, {1, 4}}, {{}, {2, 3}},    {{2, 3}, {}},     {{2, 1, 3}, {4, 1}}, {{4, 1}, {2, 1, 3}},
-    {{3}, {2, 3}},    {{2, 3}, {3}},    {{}, {}},        {{1}, {}},        {{1}, {1, 1}},       {{2, 3, 2}, {3, 1}},
-    {{1, 3}, {2, 3}}, {{0, 3}, {3}},    {{2, 0}, {1}},   {{0, 1}, {1, 4}}, {{}, {0}},           {{0}, {0}},
-    {{2, 0, 3}, {3}}, {{1}, {1}},       {{1, 1}, {3, 2}}};
+    {{2, 3}, {2, 3}}, {{3, 1}, {1, 4}}, {{}, {2, 3}},  {{2, 3}, {}},     {{2, 1, 3}, {4, 1}}, {{4, 1}, {2, 1, 3}},
+    {{3}, {2, 3}},    {{2, 3}, {3}},    {{}, {}},      {{1}, {}},        {{1}, {1, 1}},       {{2, 3, 2}, {3, 1}},
+    {{1, 3}, {2, 3}}, {{0, 3}, {3}},    {{2, 0}, {1}}, {{0, 1}, {1, 4}}, {{}, {0}},           {{0}, {0}},
+    {{2, 0, 3}, {3}}, {{4, 0}, {4, 1}}, {{1}, {1}},    {{1, 1}, {3, 2}}};
 
 /// The offset in an array of `shape` that broadcasting reads for the element `index` of a result.
 std::size_t naive_offset(const Shape& shape, const Shape& index) {
@@ -72,7 +72,7 @@ Shape random_part(const Shape& to, Rng& rng) {
 
 }  // namespace
 
-TEST_CASE("elementwise: the gradient of two inputs under every broadcast") {
+TEST_CASE("elementwise: the gradient of two inputs under every broadcast [8.5]") {
     for (const Binary& binary : kBinaries) {
         const BinaryOp op = binary.op;
         for (const auto& [a, b] : kBroadcasts) {
@@ -82,7 +82,7 @@ TEST_CASE("elementwise: the gradient of two inputs under every broadcast") {
     }
 }
 
-TEST_CASE("elementwise: a value used twice") {
+TEST_CASE("elementwise: a value used twice [8.2]") {
     for (const Binary& binary : kBinaries) {
         const BinaryOp op = binary.op;
         CAPTURE(binary.name);
@@ -106,7 +106,7 @@ TEST_CASE("elementwise: the gradient of one input") {
         check_op({{3, 2}}, [op](const Vars& v) { return op(v[0]); }, {.low = -1.5, .high = -0.5});
 }
 
-TEST_CASE("elementwise: broadcasting agrees with a naive twin on random shapes") {
+TEST_CASE("elementwise: broadcasting agrees with a naive twin on random shapes [8.5]") {
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -149,7 +149,7 @@ TEST_CASE("elementwise: PyTorch's numbers for one input") {
                   {{0.5, 1.0, 1.7320508075688772}, {-0.9999902065507035, -0.26828645900021747, 0.12129177590823427}});
 }
 
-TEST_CASE("elementwise: PyTorch's numbers for two inputs that broadcast") {
+TEST_CASE("elementwise: PyTorch's numbers for two inputs that broadcast [8.5]") {
     const std::vector<Array> outer = {wave({3, 1}), wave({1, 4}, 5)};
     check_numbers(outer, [](const Vars& v) { return v[0] - v[1]; },
                   {{1.1208864830068224, 0.18448438608910744, -0.14788726181548528, 0.4293524995661399,
@@ -206,7 +206,7 @@ TEST_CASE("elementwise: closed forms") {
     check([](const Vars& v) { return v[0] * v[0] - v[0]; }, {2, 0, 2}, {-3, -10, 300});
 }
 
-TEST_CASE("relu: NaN passes, zero of either sign does not") {
+TEST_CASE("relu: NaN passes, zero of either sign does not [4.1] [4.2]") {
     const Array g = array({6}, {1, 2, 3, 4, 5, 6});
     const auto results = run(
         {array({6}, {kNaN, 0.0, -0.0, kInf, -kInf, -3})}, [](const Vars& v) { return relu(v[0]); }, &g);
@@ -287,7 +287,7 @@ TEST_CASE("elementwise: inputs of two tapes, of an ended tape, or of none are re
     }
 }
 
-TEST_CASE("elementwise: a changed weight is refused where its values are needed, and only there") {
+TEST_CASE("elementwise: a changed weight is refused where its values are needed, and only there [8.4]") {
     const std::vector<Array> two = {wave({2, 3}), wave({2, 3}, 5)}, row = {wave({2, 3}), wave({3}, 5)};
     for (const auto& inputs : {two, row}) {
         check_refuses_changed(inputs, 0, [](const Vars& v) { return v[0] * v[1]; });
@@ -307,7 +307,7 @@ TEST_CASE("elementwise: a changed weight is refused where its values are needed,
     check_allows_changed({wave({3})}, 0, [](const Vars& v) { return affine(v[0], 2, 1); });
 }
 
-TEST_CASE("elementwise: only what needs a gradient gets one") {
+TEST_CASE("elementwise: only what needs a gradient gets one [8.1]") {
     const Parameter w(wave({3})), frozen(wave({3}, 5), false);
     Tape tape;
     const Var y = tape.leaf(w) * tape.leaf(frozen);

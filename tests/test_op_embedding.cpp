@@ -123,7 +123,7 @@ TEST_CASE("embedding: ids of any shape and integer width, a copy of the rows [1.
     check_near(y.value(), {4, 5, 6, 1, 2, 3, 4, 5, 6});
 }
 
-TEST_CASE("embedding: NaN and infinity are handed out as they are") {
+TEST_CASE("embedding: NaN and infinity are handed out as they are [1.3]") {
     Tape tape;
     const Parameter table(array({2, 2}, {kNaN, -kInf, 1, 2}));
     check_near(embedding(tape, table, {1, 0}).value(), {1, 2, kNaN, -kInf});
@@ -247,7 +247,7 @@ TEST_CASE("embedding: one id of shape () may be padding, and counts as coalesced
     check_same(looked_up({.padding_idx = 2}, IdArray::scalar(2)).grad(), zeros({5, 2}));
 }
 
-TEST_CASE("embedding: tables without rows or width have gradients of their shape") {
+TEST_CASE("embedding: tables without rows or width have gradients of their shape [1.1] [1.7]") {
     const Parameter none = looked_up({.sparse = true}, IdArray(), {0, 0});
     CHECK(none.row_grad().size() == 0);
     const Parameter narrow = looked_up({.sparse = true}, {0, 1, 2, 3, 0, 1, 2, 3}, {10, 0});
@@ -427,7 +427,7 @@ TEST_CASE("max_norm: only rows that are looked up and longer are scaled, once, w
           doctest::Approx(10 / (10 + 1e-7)).epsilon(kDouble ? 1e-14 : 1e-6));
 }
 
-TEST_CASE("max_norm: every norm is at most max_norm afterwards") {
+TEST_CASE("max_norm: every norm is at most max_norm afterwards [1.5]") {
     const std::uint64_t seed = 11;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -475,7 +475,7 @@ TEST_CASE("max_norm: the gradient ignores the scaling; ids that repeat add up [1
     check_near(table.grad(), {1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 0, 0});
 }
 
-TEST_CASE("max_norm: the padding row and a frozen table are scaled too [1.5]") {
+TEST_CASE("max_norm: the padding row and a frozen table are scaled too [1.4] [1.5]") {
     const Parameter frozen(array({2, 2}, {3, 4, 6, 8}), false);
     Tape tape;
     const Var y = embedding(tape, frozen, {0, 1}, {.padding_idx = 0, .max_norm = 1});
@@ -484,7 +484,7 @@ TEST_CASE("max_norm: the padding row and a frozen table are scaled too [1.5]") {
     CHECK(!y.needs_grad());
 }
 
-TEST_CASE("max_norm: counts as one change of the table, and as none where no row was long") {
+TEST_CASE("max_norm: counts as one change of the table, and as none where no row was long [1.5]") {
     const Parameter table(array({2, 2}, {3, 4, 6, 8}));
     Tape tape;
     embedding(tape, table, {0, 1, 0}, {.max_norm = 20});
@@ -495,7 +495,7 @@ TEST_CASE("max_norm: counts as one change of the table, and as none where no row
     if (kDouble) CHECK(table.version() == 1);  // 1e-7 is lost in float: the row may still be an ulp too long
 }
 
-TEST_CASE("max_norm: two lookups of one table in one graph [1.5] [13.1]") {
+TEST_CASE("max_norm: two lookups of one table in one graph [1.5] [8.6] [13.1]") {
     const Parameter table(array({3, 2}, {3, 4, 6, 8, 5, 12}));
     Tape tape;
     const Var a = embedding(tape, table, {0, 1}, {.max_norm = 2}), b = embedding(tape, table, {1, 2}, {.max_norm = 1});
@@ -521,7 +521,7 @@ TEST_CASE("max_norm: an eval tape writes nothing; options say which tape is whic
     check_near(table.value(), {0.6, 0.8}, 1e-6);
 }
 
-TEST_CASE("embedding: the table may be stepped or scaled between forward and backward [1.10]") {
+TEST_CASE("embedding: the table may be stepped or scaled between forward and backward [1.10] [8.6]") {
     const Array expected = looked_up({}).grad();
     const Parameter table(wave({5, 2}));
     Tape tape;
@@ -532,7 +532,7 @@ TEST_CASE("embedding: the table may be stepped or scaled between forward and bac
     check_same(table.grad(), expected);
 }
 
-TEST_CASE("embedding: a table scaled after a lookup may then be used by an op that needs its values") {
+TEST_CASE("embedding: a table scaled after a lookup may then be used by an op that needs its values [8.6]") {
     const Parameter table(array({2, 2}, {3, 4, 6, 8}));
     Tape tape;
     const Var before = embedding(tape, table, {0, 0}), scaled = embedding(tape, table, {1}, {.max_norm = 5});
@@ -540,7 +540,7 @@ TEST_CASE("embedding: a table scaled after a lookup may then be used by an op th
     check_near(table.grad(), {2 + 3, 2 + 4, 3 + 3 + 3, 4 + 4 + 4}, 1e-6);  // row 1 is (3, 4) now
 }
 
-TEST_CASE("embedding: a table scaled after another op has read it is refused by that op's way back") {
+TEST_CASE("embedding: a table scaled after another op has read it is refused by that op's way back [8.4]") {
     const Parameter table(full({2, 2}, 5));
     Tape tape;
     const Var tied = matmul(tape.leaf(table), tape.leaf(table));
@@ -551,7 +551,7 @@ TEST_CASE("embedding: a table scaled after another op has read it is refused by 
     CHECK(!table.has_gradient());
 }
 
-TEST_CASE("embedding: a frozen table, an eval tape, and a table frozen after forward get no gradient") {
+TEST_CASE("embedding: a frozen table, an eval tape, and a table frozen after forward get no gradient [8.1] [8.3]") {
     const Parameter frozen(ones({2, 2}), false), table(ones({2, 2}));
     Tape tape, eval(Mode::eval);
     CHECK(!embedding(tape, frozen, {0}).needs_grad());

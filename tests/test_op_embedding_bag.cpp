@@ -204,7 +204,7 @@ TEST_CASE("embedding_bag: the example of PyTorch's tests, worked out by hand [2.
     }
 }
 
-TEST_CASE("embedding_bag: bags without ids, and gradients of nothing [2.3]") {
+TEST_CASE("embedding_bag: bags without ids, and gradients of nothing [2.2] [2.3] [13.9]") {
     for (const BagMode mode : kModes) {
         for (const bool sparse : {false, true}) {
             const EmbeddingBagOptions options{.mode = mode, .sparse = sparse};
@@ -243,7 +243,7 @@ TEST_CASE("embedding_bag: bags without ids beside others have no gradient; (B, 0
     check_same(table.grad(), zeros({3, 2}));
 }
 
-TEST_CASE("embedding_bag: tables without rows or width") {
+TEST_CASE("embedding_bag: tables without rows or width [2.3]") {
     const Parameter none(zeros({0, 3})), narrow(zeros({4, 0}));
     for (const BagMode mode : kModes) {
         for (const bool sparse : {false, true}) {
@@ -312,7 +312,7 @@ TEST_CASE("embedding_bag: the gradient of per_sample_weights, with and without t
     }
 }
 
-TEST_CASE("embedding_bag: weights that are the table itself") {
+TEST_CASE("embedding_bag: weights that are the table itself [2.5]") {
     const std::uint64_t seed = 5;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -579,7 +579,7 @@ TEST_CASE("embedding_bag: the weight and its gradient at padding are passed over
     check_near(table.grad(), {0, 6, 8});
 }
 
-TEST_CASE("embedding_bag: weights in arrays and expressions of reals, and as a Var that needs no gradient") {
+TEST_CASE("embedding_bag: weights in arrays and expressions of reals, and as a Var that needs no gradient [2.4]") {
     const Parameter table(array({2, 1}, {10, 100}));
     Tape tape;
     const EmbeddingBagOptions sums{.mode = BagMode::sum};
@@ -661,7 +661,7 @@ TEST_CASE("embedding_bag: gradients by rows and dense ones of one table add up, 
     }
 }
 
-TEST_CASE("embedding_bag: ids, offsets and weights may change after the call") {
+TEST_CASE("embedding_bag: ids, offsets and weights may change after the call [1.10]") {
     const Parameter table(ones({4, 1}));
     IdArray ids = {0, 1, 1}, offsets = {0, 2};
     Array weights = {1, 2, 3};
@@ -672,7 +672,7 @@ TEST_CASE("embedding_bag: ids, offsets and weights may change after the call") {
     check_near(table.grad(), {1, 32, 0, 0});
 }
 
-TEST_CASE("embedding_bag: a long bag is added up in double, block by block") {
+TEST_CASE("embedding_bag: a long bag is added up in double, block by block [2.4]") {
     const std::uint64_t seed = 9;
     INFO("seed ", seed);
     Rng rng(seed);
@@ -810,7 +810,7 @@ TEST_CASE("embedding_bag: the table may change before backward, unless weights t
     CHECK(!weights.has_gradient());
 }
 
-TEST_CASE("embedding_bag: a frozen table, an eval tape, and a table frozen after forward get no gradient") {
+TEST_CASE("embedding_bag: a frozen table, an eval tape, and a table frozen after forward get no gradient [8.1] [8.3]") {
     const Parameter frozen(ones({2, 2}), false), table(ones({2, 2}));
     Tape tape, eval(Mode::eval);
     CHECK(!embedding_bag(tape, frozen, kOne).needs_grad());

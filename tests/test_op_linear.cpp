@@ -49,7 +49,7 @@ TEST_CASE("matmul: the gradient, also of empty matrices, and of a matrix used tw
     check_op({{2, 2}}, [](const Vars& v) { return matmul(matmul(v[0], v[0]), v[0]); });
 }
 
-TEST_CASE("linear: the gradient for every leading shape, with and without bias, also of empty arrays") {
+TEST_CASE("linear: the gradient for every leading shape, with and without bias, also of empty arrays [3.2]") {
     for (const Shape& leading : std::vector<Shape>{{}, {1}, {2}, {2, 3}, {1, 2, 2}, {0}, {2, 0}}) {
         for (const std::size_t in : {0u, 1u, 3u}) {
             for (const std::size_t out : {0u, 1u, 2u}) {
@@ -65,7 +65,7 @@ TEST_CASE("linear: the gradient for every leading shape, with and without bias, 
     check_op({{2, 3}, {3, 3}, {3}}, [](const Vars& v) { return linear(linear(v[0], v[1], v[2]), v[1], v[2]); });
 }
 
-TEST_CASE("linear: no outputs leave gradients of zeros, whatever the memory held before") {
+TEST_CASE("linear: no outputs leave gradients of zeros, whatever the memory held before [3.2]") {
     { const Array dirty = full({64}, 7); }  // its block is the next one handed out
     const Parameter x(ones({8, 8}));
     Tape tape;
@@ -73,7 +73,7 @@ TEST_CASE("linear: no outputs leave gradients of zeros, whatever the memory held
     check_same(x.grad(), zeros({8, 8}));
 }
 
-TEST_CASE("matmul, linear: PyTorch's numbers") {  // tests/reference/ops.py
+TEST_CASE("matmul, linear: PyTorch's numbers [3.1] [3.2]") {  // tests/reference/ops.py
     check_numbers({wave({2, 3}), wave({3, 2}, 5)}, [](const Vars& v) { return matmul(v[0], v[1]); },
                   {{0.5877286098699243, 0.7864548123988931, -0.5852493630307795, -0.6129867550725593},
                    {-0.07310845460430987, -1.210480175581646, 1.0805834461469725, 0.5334145753621042,
@@ -103,7 +103,7 @@ TEST_CASE("matmul, linear: PyTorch's numbers") {  // tests/reference/ops.py
                     -1.4378218136778163, -0.3525122223239306}});
 }
 
-TEST_CASE("linear: a closed form, and no inputs leave the bias") {
+TEST_CASE("linear: a closed form, and no inputs leave the bias [3.1] [3.2]") {
     const Array g = array({1, 2}, {1, 10});
     const auto results = run({array({1, 2}, {1, 2}), array({2, 2}, {3, 4, 5, 6}), array({2}, {100, 200})}, apply, &g);
     check_near(results[0], {111, 217});
@@ -116,7 +116,7 @@ TEST_CASE("linear: a closed form, and no inputs leave the bias") {
     check_near(linear(none, weight).value(), {0, 0, 0, 0, 0, 0});
 }
 
-TEST_CASE("matmul, linear: agree with a naive twin at the borders of the tiles") {
+TEST_CASE("matmul, linear: agree with a naive twin at the borders of the tiles [3.1] [3.2]") {
     for (const std::size_t m : {1u, 7u, 191u, 192u, 193u, 400u}) {
         const std::uint64_t seed = m;
         INFO("seed ", seed);
@@ -138,7 +138,7 @@ TEST_CASE("matmul, linear: agree with a naive twin at the borders of the tiles")
     }
 }
 
-TEST_CASE("linear: (2, 3, 4) gives what (6, 4) gives") {
+TEST_CASE("linear: (2, 3, 4) gives what (6, 4) gives [3.1] [3.2]") {
     const std::vector<Array> deep = {wave({2, 3, 4}), wave({5, 4}, 3), wave({5}, 9)};
     const std::vector<Array> flat = {wave({6, 4}), deep[1], deep[2]};
     const auto a = run(deep, apply), b = run(flat, apply);
@@ -155,7 +155,7 @@ TEST_CASE("matmul, linear: NaN and infinity are not lost where the other factor 
     check_near(linear(c, tape.constant(array({1, 2}, {2, 1}))).value(), {kInf});
 }
 
-TEST_CASE("matmul, linear: shapes that do not fit are refused with all of them") {
+TEST_CASE("matmul, linear: shapes that do not fit are refused with all of them [3.3]") {
     Tape tape;
     const Var x = tape.constant(ones({2, 3})), w = tape.constant(ones({4, 3})), bias = tape.constant(ones({4}));
     const Var vector = tape.constant(ones({3})), scalar = tape.constant(ones({}));
@@ -185,7 +185,7 @@ TEST_CASE("matmul, linear: inputs of two tapes, or of none, are refused") {
         "Var: used after its tape has ended (or never assigned); values live as long as their tape");
 }
 
-TEST_CASE("matmul, linear: a changed weight is refused where its values are needed, and only there") {
+TEST_CASE("matmul, linear: a changed weight is refused where its values are needed, and only there [8.4]") {
     const std::vector<Array> two = {wave({2, 2}), wave({2, 2}, 5)},
                              three = {wave({2, 2}), wave({2, 2}, 5), wave({2}, 8)};
     for (const std::size_t k : {0u, 1u}) {
@@ -201,7 +201,7 @@ TEST_CASE("matmul, linear: a changed weight is refused where its values are need
     check_allows_changed(three, 1, [](const Vars& v) { return linear(detach(v[0]), v[1], v[2]); });
 }
 
-TEST_CASE("linear: a frozen weight gets no gradient, but passes one on") {
+TEST_CASE("linear: a frozen weight gets no gradient, but passes one on [8.1]") {
     const Parameter x(wave({2, 3})), w(wave({2, 3}, 5), false);
     Tape tape;
     tape.backward(linear(tape.leaf(x), tape.leaf(w)), ones({2, 2}));

@@ -237,7 +237,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and ids [6.1] [6.3
                       {true, 2, Reduction::sum, 0.1, 1.7095769960126401, -0.6212935063898322}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and probabilities") {
+TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and probabilities [6.1] [6.3]") {
     check_references(doubled_wave({4, 3}), softmax_of(wave({4, 3}, 5)),
                      {{false, -100, Reduction::none, 0.0, -0.8655558578540286, -0.3438940851798254},
                       {false, -100, Reduction::none, 0.1, -0.8813096029886776, -0.34493256989022925},
@@ -253,7 +253,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (B, K) logits and probabilities"
                       {true, -100, Reduction::sum, 0.1, 5.359539447332494, -1.9948215122375577}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and one id") {
+TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and one id [6.1] [6.3]") {
     check_references(doubled_wave({3}), IdArray::scalar(2),
                      {{false, -100, Reduction::none, 0.0, 1.9014754635045878, -1.1045978874836917},
                       {false, -100, Reduction::none, 0.1, 1.8195652926741233, -1.0205905389602576},
@@ -281,7 +281,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and one id") {
                       {true, 2, Reduction::sum, 0.1, 0.0, 0.0}});
 }
 
-TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and probabilities") {
+TEST_CASE("cross_entropy: PyTorch's numbers for (K) logits and probabilities [6.1] [6.3]") {
     check_references(doubled_wave({3}), softmax_of(wave({3}, 5)),
                      {{false, -100, Reduction::none, 0.0, 1.2752598675513471, -0.567290892018778},
                       {false, -100, Reduction::none, 0.1, 1.2559712563162069, -0.5370142430418352},
@@ -318,7 +318,7 @@ TEST_CASE("cross_entropy: PyTorch's numbers element by element, and the gradient
                     -0.49459907446502355, -0.09927181550407836, -0.8074554291523166, -0.24398997129088848}});
 }
 
-TEST_CASE("cross_entropy: the three numbers of PyTorch's C++ tests") {
+TEST_CASE("cross_entropy: the three numbers of PyTorch's C++ tests [6.3]") {
     Tape tape(Mode::eval);
     const Var equal = tape.constant(array({2, 2}, {3, 3, 2, 2})), z = tape.constant(array({2, 2}, {3, 1, 1, 2}));
     const IdArray ids = {0, 1};
@@ -520,7 +520,7 @@ TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/re
     check_edge(zeros({0, 3}), IdArray(), {.reduction = Reduction::sum}, 0, {});
 }
 
-TEST_CASE("cross_entropy: a NaN row that is ignored does no harm") {
+TEST_CASE("cross_entropy: a NaN row that is ignored does no harm [6.4]") {
     check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
 }
 

@@ -187,7 +187,7 @@ TEST_CASE("softmax, log_softmax: PyTorch's numbers") {
                     0.32790938592769064, -0.923926462531909}});
 }
 
-TEST_CASE("sum, mean: of nothing, of one, and exact where the result is") {
+TEST_CASE("sum, mean: of nothing, of one, and exact where the result is [8.5]") {
     check_near(value_of([](const Vars& v) { return sum(v[0]); }, zeros({0, 3})), {0});
     check_near(value_of([](const Vars& v) { return mean(v[0]); }, zeros({0, 3})), {kNaN});
     check_arrays_near(value_of([](const Vars& v) { return sum(v[0], 0); }, zeros({0, 3})), zeros({3}));
@@ -272,7 +272,7 @@ TEST_CASE("reductions: an axis that is not there, and the maximum of nothing") {
     check_refused<std::invalid_argument>([&] { argmax(x, 2); }, "argmax: axis 2 does not exist in shape (2, 3)");
 }
 
-TEST_CASE("reductions: a changed weight is refused by max, which looks for its ties, and by nothing else") {
+TEST_CASE("reductions: a changed weight is refused by max, which looks for its ties, and by nothing else [8.4]") {
     check_refuses_changed({wave({2, 3})}, 0, [](const Vars& v) { return max(v[0]); });
     check_allows_changed({wave({2, 3})}, 0, [](const Vars& v) { return max(v[0], 1); });
     check_allows_changed({wave({2, 3})}, 0, [](const Vars& v) { return sum(v[0], 1); });
@@ -282,7 +282,7 @@ TEST_CASE("reductions: a changed weight is refused by max, which looks for its t
     check_allows_changed({wave({2, 3, 2})}, 0, [](const Vars& v) { return masked_mean(v[0], {1, 3}); });
 }
 
-TEST_CASE("masked_mean: the gradient, also of length 0, of one row, of nothing, and of a value used twice") {
+TEST_CASE("masked_mean: the gradient, also of length 0, of one row, of nothing, and of a value used twice [12.2]") {
     const auto check = [](const Shape& shape, const IdArray& lengths) {
         check_op({shape}, [&](const Vars& v) { return masked_mean(v[0], lengths); });
         check_op({shape}, [&](const Vars& v) { return masked_mean(v[0], lengths) * sum(v[0], 1); });
@@ -295,7 +295,7 @@ TEST_CASE("masked_mean: the gradient, also of length 0, of one row, of nothing, 
     check({2, 3, 0}, {1, 3});
 }
 
-TEST_CASE("masked_mean: a closed form; what lies behind the length is never read") {
+TEST_CASE("masked_mean: a closed form; what lies behind the length is never read [12.2]") {
     const Array x = array({2, 3, 2}, {1, 2, 3, 6, kNaN, kInf, kNaN, kNaN, kNaN, kNaN, kNaN, kNaN}),
                 g = array({2, 2}, {4, 8, 5, 7});
     const auto results = run(
@@ -325,7 +325,7 @@ TEST_CASE("masked_mean: agrees with a naive twin at the borders of its blocks") 
     }
 }
 
-TEST_CASE("masked_mean: full lengths give the plain mean; the lengths may change afterwards") {
+TEST_CASE("masked_mean: full lengths give the plain mean; the lengths may change afterwards [12.2]") {
     const Parameter x(wave({2, 3, 2}));
     Tape tape;
     IdArray lengths = {3, 3};
@@ -337,7 +337,7 @@ TEST_CASE("masked_mean: full lengths give the plain mean; the lengths may change
     CHECK(masked_mean(tape.leaf(x), std::vector<std::int32_t>{1, 2}).shape() == Shape{2, 2});
 }
 
-TEST_CASE("masked_mean: lengths that do not fit are refused") {
+TEST_CASE("masked_mean: lengths that do not fit are refused [12.2]") {
     Tape tape;
     const Var x = tape.constant(ones({2, 3, 4}));
     const auto refused = [&](const Var& on, const IdArray& lengths, const std::string& text) {

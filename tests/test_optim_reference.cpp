@@ -74,7 +74,7 @@ std::vector<double> listed(const auto& values) { return {values.begin(), values.
 
 }  // namespace
 
-TEST_CASE("optimizers: PyTorch's numbers over all options [S9.0] [S9.1] [S9.2] [S9.3] [S9.4] [S9.5]") {
+TEST_CASE("optimizers: PyTorch's numbers over all options [9.0] [9.1] [9.2] [9.3] [9.4] [9.5]") {
     CHECK(kStepped.size() > 140);
     for (std::size_t i = 0; i < kStepped.size(); ++i) {
         INFO(std::string(kStepped[i].optimizer), ", case ", i);
@@ -83,7 +83,7 @@ TEST_CASE("optimizers: PyTorch's numbers over all options [S9.0] [S9.1] [S9.2] [
     }
 }
 
-TEST_CASE("optimizers: Adam and AdamW give SparseAdam's numbers for rows, where their group says so [S9.4]") {
+TEST_CASE("optimizers: Adam and AdamW give SparseAdam's numbers for rows, where their group says so [9.4]") {
     for (std::size_t i = 0; i < kStepped.size(); ++i) {
         const Stepped& says = kStepped[i];
         if (says.optimizer != "SparseAdam") continue;
@@ -97,7 +97,7 @@ TEST_CASE("optimizers: Adam and AdamW give SparseAdam's numbers for rows, where 
     }
 }
 
-TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [S9.1] [S9.2] [S9.3] [S9.5]") {
+TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [9.1] [9.2] [9.3] [9.5]") {
     const double tolerance = kDouble ? 1e-9 : 1e-3;  // PyTorch's own test allows 1e-3
     for (std::size_t i = 0; i < kTrajectories.size(); ++i) {
         const Trajectory& says = kTrajectories[i];
@@ -116,7 +116,7 @@ TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [
     }
 }
 
-TEST_CASE("schedulers: PyTorch's rates, for two groups [S10]") {
+TEST_CASE("schedulers: PyTorch's rates, for two groups [10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8] [10.10]") {
     CHECK(kScheduled.size() > 20);
     for (const Scheduled& says : kScheduled) {
         INFO(std::string(says.name));
@@ -135,7 +135,7 @@ TEST_CASE("schedulers: PyTorch's rates, for two groups [S10]") {
     }
 }
 
-TEST_CASE("clip: PyTorch's numbers for every norm type [S9.7]") {
+TEST_CASE("clip: PyTorch's numbers for every norm type [9.7]") {
     for (const Clipped& says : kClipped) {
         INFO("norm type ", says.norm_type);
         const Parameter a(zeros({3, 2})), b(zeros({3, 2}));

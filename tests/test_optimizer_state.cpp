@@ -134,14 +134,14 @@ void step_once(Optimizer& optimizer, const std::vector<Parameter>& parameters) {
 
 }  // namespace
 
-TEST_CASE("optimizer state: every optimizer resumes with the same bits, dense and by rows [S9.8]") {
+TEST_CASE("optimizer state: every optimizer resumes with the same bits, dense and by rows [9.8]") {
     for (const Case& c : cases()) {
         for (const int stop : {0, 1, 3, 4, 7})
             check_resumes(c, stop, [](const OptimizerState& state) { return state; });
     }
 }
 
-TEST_CASE("optimizer state: resumes with the same bits from a safetensors file [S9.8]") {
+TEST_CASE("optimizer state: resumes with the same bits from a safetensors file [9.8]") {
     const TemporaryFolder folder;
     for (const Case& c : cases()) {
         check_resumes(c, 7, [&](const OptimizerState& state) {
@@ -152,7 +152,7 @@ TEST_CASE("optimizer state: resumes with the same bits from a safetensors file [
     }
 }
 
-TEST_CASE("optimizer state: names are a model's, or positions; PyTorch's names for what is kept [S9.8]") {
+TEST_CASE("optimizer state: names are a model's, or positions; PyTorch's names for what is kept [9.8]") {
     Rng rng(1);
     const Sequential model(Linear(2, 3, rng), Linear(3, 1, rng));
     Adam adam({ParamGroup{.params = {model.parameters()[2], model.parameters()[0]}},
@@ -201,7 +201,7 @@ TEST_CASE("optimizer state: names are a model's, or positions; PyTorch's names f
     CHECK(tensor_names(sparse.state_dict()) == Names{"optim.0.exp_avg", "optim.0.exp_avg_sq"});
 }
 
-TEST_CASE("optimizer state: Adagrad's is there from the construction on [S9.5] [S9.8]") {
+TEST_CASE("optimizer state: Adagrad's is there from the construction on [9.5] [9.8]") {
     const Parameter p(ones({2, 2}));
     Adagrad adagrad({p}, {.initial_accumulator_value = 0.25});
     const OptimizerState state = adagrad.state_dict();
@@ -213,7 +213,7 @@ TEST_CASE("optimizer state: Adagrad's is there from the construction on [S9.5] [
     CHECK(adagrad.state_dict().tensors[0].second == full({2, 2}, Real(1.25)));
 }
 
-TEST_CASE("optimizer state: one file holds a model and its optimizer [S9.8]") {
+TEST_CASE("optimizer state: one file holds a model and its optimizer [9.8]") {
     Rng rng(1);
     const Embedding model(4, 2, rng), restored(4, 2, rng);
     Adam adam(model.parameters()), second(restored.parameters());
@@ -231,7 +231,7 @@ TEST_CASE("optimizer state: one file holds a model and its optimizer [S9.8]") {
     check_same(restored.weight().value(), model.weight().value());
 }
 
-TEST_CASE("optimizer state: Adam's goes into AdamW, as in PyTorch, but not into others [S9.8]") {
+TEST_CASE("optimizer state: Adam's goes into AdamW, as in PyTorch, but not into others [9.8]") {
     const Parameter p(ones({2}));
     Adam adam({p}, {.lr = 0.5});
     step_once(adam, {p});
@@ -283,7 +283,7 @@ struct Refusals {
 
 }  // namespace
 
-TEST_CASE("optimizer state: what does not fit is refused, with every problem in one message [S9.8] [S13.18] [S13.19]") {
+TEST_CASE("optimizer state: what does not fit is refused, with every problem in one message [9.8] [13.18] [13.19]") {
     Refusals adam;
     adam.refuses(
         [](OptimizerState& state) {
@@ -324,7 +324,7 @@ TEST_CASE("optimizer state: what does not fit is refused, with every problem in 
     CHECK_NOTHROW(adam.adam.load_state_dict(adam.good));
 }
 
-TEST_CASE("optimizer state: groups and their parameters must be the same [S9.8]") {
+TEST_CASE("optimizer state: groups and their parameters must be the same [9.8]") {
     Refusals two;
     Adam one({two.parameters[0], two.parameters[1]});
     check_refused<std::invalid_argument>(
@@ -352,7 +352,7 @@ TEST_CASE("optimizer state: groups and their parameters must be the same [S9.8]"
                                          "\n  size mismatch: optim.a.exp_avg_sq is (5,) here and (3, 2) in the state");
 }
 
-TEST_CASE("optimizer state: every parameter needs a name of its own [S9.8]") {
+TEST_CASE("optimizer state: every parameter needs a name of its own [9.8]") {
     Refusals two;
     const std::string no_name = "Adam: parameter 0 of group 1, of shape (5,), has no name";
     check_refused<std::invalid_argument>([&] { two.adam.state_dict({{"a", two.parameters[0]}}); }, no_name);

@@ -137,7 +137,7 @@ TEST_CASE("row gradient: shapes are checked") {
     CHECK_THROWS_AS(RowGradient({1}, zeros({})), std::invalid_argument);
 }
 
-TEST_CASE("row gradient: appended behind, summed in the order of coming, sorted") {
+TEST_CASE("row gradient: appended behind, summed in the order of coming, sorted [1.7] [1.8]") {
     RowGradient g = rows({7, 1, 7}, {1, 2, 3, 4, 5, 6});
     CHECK_FALSE(g.coalesced());
     g.append(rows({3, 1}, {7, 8, 9, 10}));
@@ -200,7 +200,7 @@ TEST_CASE("row gradient: rounding follows the order of coming") {
     CHECK(kept.values()(0, 0) == 1);
 }
 
-TEST_CASE("row gradient: random appends, sums and coalescing equal the dense twin") {
+TEST_CASE("row gradient: random appends, sums and coalescing equal the dense twin [1.7] [1.8]") {
     constexpr std::uint64_t kSeed = 21;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
@@ -238,7 +238,7 @@ TEST_CASE("row gradient: rows that a table does not have are refused, not writte
     CHECK(values(table) == Values(6, 1));
 }
 
-TEST_CASE("parameter: gradients add up; rows + rows stay rows, dense wins") {
+TEST_CASE("parameter: gradients add up; rows + rows stay rows, dense wins [1.8]") {
     const RowGradient first = rows({2, 0}, {1, 2, 3, 4}), second = rows({2}, {5, 6});
     const Array table = array({3, 2}, {10, 20, 30, 40, 50, 60});
 
@@ -265,7 +265,7 @@ TEST_CASE("parameter: gradients add up; rows + rows stay rows, dense wins") {
     CHECK(values(plain.grad()) == Values{20, 40, 60, 80, 100, 120});
 }
 
-TEST_CASE("parameter: random sequences of gradients equal the dense twin") {
+TEST_CASE("parameter: random sequences of gradients equal the dense twin [1.8]") {
     constexpr std::uint64_t kSeed = 22;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
@@ -294,7 +294,7 @@ TEST_CASE("parameter: random sequences of gradients equal the dense twin") {
     }
 }
 
-TEST_CASE("parameter: an empty gradient by rows is a gradient, and knows its width") {
+TEST_CASE("parameter: an empty gradient by rows is a gradient, and knows its width [1.7] [1.8]") {
     const Parameter p(zeros({3, 2}));
     p.add_grad(RowGradient({}, zeros({0, 2})));
     CHECK(p.gradient_kind() == GradientKind::rows);
@@ -366,7 +366,7 @@ TEST_CASE("parameter: the wrong kind of gradient is not handed out") {
                          std::logic_error);
 }
 
-TEST_CASE("parameter: zero_grad drops the gradient or keeps a zero one of its kind") {
+TEST_CASE("parameter: zero_grad drops the gradient or keeps a zero one of its kind [8.7]") {
     const Parameter p(zeros({3, 2}));
     p.zero_grad(false);
     CHECK(p.gradient_kind() == GradientKind::none);  // what was never computed does not appear
@@ -388,7 +388,7 @@ TEST_CASE("parameter: zero_grad drops the gradient or keeps a zero one of its ki
     CHECK(p.gradient_kind() == GradientKind::none);
 }
 
-TEST_CASE("parameter: freezing drops the gradient") {
+TEST_CASE("parameter: freezing drops the gradient [9.6]") {
     const Parameter p(zeros({3, 2}));
     for (int kind = 0; kind < 2; ++kind) {
         kind == 0 ? p.add_grad(ones({3, 2})) : p.add_grad(rows({1}, {1, 2}));

@@ -41,7 +41,7 @@ public:
 
 }  // namespace
 
-TEST_CASE("partially frozen embedding: frozen rows stay, in training, evaluation and when saved; others learn") {
+TEST_CASE("partially frozen embedding: frozen rows stay, in training, evaluation and when saved; others learn [12.5]") {
     const Array start = wave({6, 2});
     const PartiallyFrozenEmbedding layer(start, {5, 1, 3});
     train(layer, 4);
@@ -58,7 +58,7 @@ TEST_CASE("partially frozen embedding: frozen rows stay, in training, evaluation
     CHECK(row(state[0].second, 2) == row(start, 3));
 }
 
-TEST_CASE("partially frozen embedding: names, counts and description") {
+TEST_CASE("partially frozen embedding: names, counts and description [12.5]") {
     const PartiallyFrozenEmbedding layer(wave({6, 2}), {{5, 1}, {3, 5}});
     CHECK(layer.state_dict()[0].first == "frozen_weights");
     CHECK(layer.state_dict()[1].first == "embedding.weight");

@@ -174,7 +174,7 @@ TEST_CASE("pipeline: reserved tokens in a text take no place and are no padding"
     check_ids(pipeline.data.lengths, {2}, {3, 4});
 }
 
-TEST_CASE("pipeline: empty texts have length 0 and train without NaN, even if all are empty") {
+TEST_CASE("pipeline: empty texts have length 0 and train without NaN, even if all are empty [12.8]") {
     CHECK(loss_after_training(make(kTexts, kLabels), 2) < 0.05);
     const EmbeddingPipeline empty = make(Texts{"", " \t\n", ""}, Labels{1, 1, 0});
     check_ids(empty.data.tokens, {3, 0}, {});

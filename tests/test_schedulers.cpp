@@ -1,6 +1,8 @@
 // Schedules and the scheduler that applies them. (PyTorch's rates: test_optim_reference.cpp.)
 #include <embergrad/optim/schedulers.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -24,14 +26,15 @@ SGD two_groups() {
 }
 
 /// The rates of the first group at epochs 0, 1, ..., and those of the second ten times as large.
-void check_rates(const Schedule& schedule, const std::vector<double>& expected, int line = __builtin_LINE()) {
+void check_rates(const Schedule& schedule, const std::vector<double>& expected, double tolerance = 1e-12,
+                 int line = __builtin_LINE()) {
     INFO("called from line ", line);
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, schedule);
     for (std::size_t epoch = 0; epoch < expected.size(); ++epoch) {
         INFO("epoch ", epoch);
-        CHECK(std::abs(*sgd.param_groups()[0].lr - expected[epoch]) < 1e-12);
-        CHECK(std::abs(*sgd.param_groups()[1].lr - 10 * expected[epoch]) < 1e-11);
+        CHECK(std::abs(*sgd.param_groups()[0].lr - expected[epoch]) < tolerance);
+        CHECK(std::abs(*sgd.param_groups()[1].lr - 10 * expected[epoch]) < 10 * tolerance);
         scheduler.step();
     }
 }
@@ -61,7 +64,7 @@ std::vector<Schedule> every_schedule() {
 
 }  // namespace
 
-TEST_CASE("schedulers: PyTorch's written targets [S10]") {
+TEST_CASE("schedulers: PyTorch's written targets [10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8]") {
     check_rates(StepLR{.step_size = 3}, {0.05, 0.05, 0.05, 0.005, 0.005, 0.005, 0.0005, 0.0005, 0.0005, 0.00005});
     check_rates(MultiStepLR{.milestones = {2, 5, 9}},
                 {0.05, 0.05, 0.005, 0.005, 0.005, 0.0005, 0.0005, 0.0005, 0.0005, 0.00005});
@@ -75,7 +78,7 @@ TEST_CASE("schedulers: PyTorch's written targets [S10]") {
                 {0.05, 0.045, 0.005, 0.005, 0.05, 0.05, 0.05, 0.025, 0.025});
 }
 
-TEST_CASE("schedulers: a warm-up rises from base / n to base, and may come before another schedule [S10]") {
+TEST_CASE("schedulers: a warm-up rises from base / n to base, and may come before another schedule [10.8] [10.9]") {
     check_rates(warm_up(4), {0.0125, 0.025, 0.0375, 0.05, 0.05});
     check_rates(warm_up(1), {0.05, 0.05});
     check_rates(SequentialLR{.schedules = {warm_up(2), ExponentialLR{.gamma = 0.5}}, .milestones = {2}},
@@ -83,7 +86,7 @@ TEST_CASE("schedulers: a warm-up rises from base / n to base, and may come befor
     check_refused<std::invalid_argument>([] { warm_up(0); }, "warm_up: it must last at least 1 epoch, not 0");
 }
 
-TEST_CASE("schedulers: one function for all groups, or one for each [S10]") {
+TEST_CASE("schedulers: one function for all groups, or one for each [10.5]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, LambdaLR{.lr_lambda = {[](std::int64_t e) { return 1 + static_cast<double>(e); }, one}});
     scheduler.step();
@@ -97,7 +100,18 @@ TEST_CASE("schedulers: one function for all groups, or one for each [S10]") {
                            "LambdaLR: 0 functions for 2 groups; give one for all, or one for each");
 }
 
-TEST_CASE("schedulers: options out of range are refused at construction [S10]") {
+TEST_CASE("schedulers: PyTorch's polynomial and multiplicative rates, as functions of the epoch [10.5]") {
+    const auto polynomial = [](std::int64_t e) {
+        return std::pow(1 - static_cast<double>(std::min<std::int64_t>(e, 5)) / 5, 0.9);
+    };
+    check_rates(LambdaLR{.lr_lambda = {polynomial}},
+                {0.05, 0.05 * 0.8180521461, 0.05 * 0.6314458675, 0.05 * 0.4383832906, 0.05 * 0.2349237886, 0, 0},
+                1e-11);
+    const auto multiplied = [](std::int64_t e) { return std::pow(0.95, static_cast<double>(e)); };
+    check_rates(LambdaLR{.lr_lambda = {multiplied}}, {0.05, 0.0475, 0.045125, 0.04286875});
+}
+
+TEST_CASE("schedulers: options out of range are refused at construction [10.11]") {
     check_schedule_refused(StepLR{}, "StepLR: step_size must be at least 1, got 0");
     check_schedule_refused(StepLR{.step_size = 1, .gamma = -1}, "StepLR: gamma must not be negative, got -1");
     check_schedule_refused(MultiStepLR{.milestones = {3, -1}}, "MultiStepLR: a milestone must not be negative, got -1");
@@ -121,7 +135,7 @@ TEST_CASE("schedulers: options out of range are refused at construction [S10]") 
                            "SequentialLR: milestones must ascend from 1 on, got 4 after 4");
 }
 
-TEST_CASE("schedulers: a rate that no optimizer takes is refused, and nothing has changed [S10]") {
+TEST_CASE("schedulers: a rate that no optimizer takes is refused, and nothing has changed [10.5]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, LambdaLR{.lr_lambda = {one, [](std::int64_t e) {
                                                           if (e == 3) throw std::domain_error("three");
@@ -142,7 +156,7 @@ TEST_CASE("schedulers: a rate that no optimizer takes is refused, and nothing ha
                                          "LRScheduler: the learning rate of group 0 at epoch 0 would be nan");
 }
 
-TEST_CASE("schedulers: a rate set by hand lasts until the next step, and a later group keeps its own [S10]") {
+TEST_CASE("schedulers: a rate set by hand lasts until the next step, and a later group keeps its own [10.10] [10.12]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, ExponentialLR{.gamma = 0.5});
     sgd.param_groups()[0].lr = 7;
@@ -159,7 +173,7 @@ TEST_CASE("schedulers: a rate set by hand lasts until the next step, and a later
 }
 
 // PyTorch's CheckLRChange_StepLR_Adam.
-TEST_CASE("schedulers: StepLR halves Adam's rate after 20 epochs [S10]") {
+TEST_CASE("schedulers: StepLR halves Adam's rate after 20 epochs [10.1]") {
     const Parameter p(zeros({1}));
     Adam adam({p});
     LRScheduler scheduler(adam, StepLR{.step_size = 20, .gamma = 0.5});
@@ -175,7 +189,7 @@ TEST_CASE("schedulers: StepLR halves Adam's rate after 20 epochs [S10]") {
     CHECK(before - element(p.value(), 0) == doctest::Approx(5e-4).epsilon(1e-4));
 }
 
-TEST_CASE("schedulers: a saved state goes on with the same bits, its options included [S10]") {
+TEST_CASE("schedulers: a saved state goes on with the same bits, its options included [10.13]") {
     const std::vector<Schedule> all = every_schedule(), others = [] {
         std::vector<Schedule> same_kind = every_schedule();  // other options, which loading replaces
         std::get<StepLR>(same_kind[0].kind) = {.step_size = 1, .gamma = 0.1};
@@ -207,7 +221,7 @@ TEST_CASE("schedulers: a saved state goes on with the same bits, its options inc
     }
 }
 
-TEST_CASE("schedulers: what a state holds [S10]") {
+TEST_CASE("schedulers: what a state holds [10.13]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(
         sgd,
@@ -224,7 +238,7 @@ TEST_CASE("schedulers: what a state holds [S10]") {
     CHECK(scheduler.state_dict() == expected);
 }
 
-TEST_CASE("schedulers: a state that does not fit is refused with every reason, and nothing is loaded [S10]") {
+TEST_CASE("schedulers: a state that does not fit is refused with every reason, and nothing is loaded [10.13]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(sgd, StepLR{.step_size = 3, .gamma = 0.5});
     scheduler.step();

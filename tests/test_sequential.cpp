@@ -80,7 +80,7 @@ TEST_CASE("sequential: grows by append, nests, and is copied as a whole") {
     CHECK(applied(inside, 1) == 7);
 }
 
-TEST_CASE("sequential: parameters are named after their place; layers without any count") {
+TEST_CASE("sequential: parameters are named after their place; layers without any count [11.1]") {
     Rng rng(1);
     const Sequential mlp(Dropout(0.5), Linear(4, 3, rng), ReLU(), Linear(3, 2, rng, {.bias = false}));
     std::vector<std::string> names;
@@ -89,7 +89,7 @@ TEST_CASE("sequential: parameters are named after their place; layers without an
     CHECK(mlp.parameter_count() == 12 + 3 + 6);
 }
 
-TEST_CASE("sequential: a layer given by name shares its weights with the one inside") {
+TEST_CASE("sequential: a layer given by name shares its weights with the one inside [11.3]") {
     Rng rng(2);
     const Linear layer(2, 2, rng);
     const Sequential twice(layer, layer);
@@ -99,13 +99,13 @@ TEST_CASE("sequential: a layer given by name shares its weights with the one ins
     check_gradient({layer.weight(), layer.bias(), x}, [&](Tape& tape) { return twice(tape.leaf(x)); });
 }
 
-TEST_CASE("relu layer: max(0, x), and NaN stays NaN") {
+TEST_CASE("relu layer: max(0, x), and NaN stays NaN [4.1]") {
     Tape tape;
     check_near(ReLU()(tape.constant(array({4}, {-1, 0, 2, kNaN}))).value(), {0, 0, 2, kNaN}, 0);
     CHECK(ReLU().parameters().empty());
 }
 
-TEST_CASE("dropout layer: p is checked when it is made") {
+TEST_CASE("dropout layer: p is checked when it is made [5.1] [13.17]") {
     CHECK(Dropout().p() == 0.5);
     CHECK(Dropout(0).p() == 0);
     CHECK(Dropout(1).p() == 1);
@@ -116,7 +116,7 @@ TEST_CASE("dropout layer: p is checked when it is made") {
     }
 }
 
-TEST_CASE("dropout layer: draws on a training tape, is the identity on an eval tape") {
+TEST_CASE("dropout layer: draws on a training tape, is the identity on an eval tape [5.2] [5.4]") {
     Rng rng(3);
     Tape train(Mode::train, rng), eval(Mode::eval);
     const Array x = ones({1000});

@@ -103,7 +103,7 @@ void check_rows_equal_dense(const SGDOptions& options, bool one_dense) {
 
 }  // namespace
 
-TEST_CASE("sgd: PyTorch's numbers, dense [S9.1]") {
+TEST_CASE("sgd: PyTorch's numbers, dense [9.1]") {
     check_dense({.lr = 0.1},
                 {0.5499999999999999, -1.5, 2.1, 0.8250000000000001, 0.025000000000000022, 2.8499999999999996});
     check_dense({.lr = 0.1, .momentum = 0.9},
@@ -118,7 +118,7 @@ TEST_CASE("sgd: PyTorch's numbers, dense [S9.1]") {
                  3.125323103248});
 }
 
-TEST_CASE("sgd: PyTorch's numbers, by rows [S9.1]") {
+TEST_CASE("sgd: PyTorch's numbers, by rows [9.1]") {
     check_by_rows({.lr = 0.1}, {0.14999999999999997, -1.0750000000000002, 1.925, 0.3, 0.4, 3.0749999999999997});
     check_by_rows({.lr = 0.1, .momentum = 0.9, .dampening = 0.25},
                   {-0.18825625000000007, -0.6656562500000002, 1.708055, -0.5223975000000001, 0.91629125, 3.12789625});
@@ -127,7 +127,7 @@ TEST_CASE("sgd: PyTorch's numbers, by rows [S9.1]") {
                    2.8022377500000006});
 }
 
-TEST_CASE("sgd: momentum starts from the whole gradient, dampening comes after [S9.1]") {
+TEST_CASE("sgd: momentum starts from the whole gradient, dampening comes after [9.1]") {
     const Parameter p(zeros({1}));
     SGD sgd({p}, {.lr = 1, .momentum = 0.5, .dampening = 0.75});
     p.add_grad(ones({1}));
@@ -137,7 +137,7 @@ TEST_CASE("sgd: momentum starts from the whole gradient, dampening comes after [
     CHECK(p.value()(0) == Real(-1.75));  // b = 0.5 + 0.25
 }
 
-TEST_CASE("sgd: a naive twin in double") {
+TEST_CASE("sgd: a naive twin in double [9.1]") {
     const double lr = 0.05, mu = 0.9, tau = 0.3, lambda = 0.01;
     Rng rng(3);
     const Parameter p(random_array({17}, rng));
@@ -159,7 +159,7 @@ TEST_CASE("sgd: a naive twin in double") {
     }
 }
 
-TEST_CASE("sgd: gradients by rows give the dense numbers, bit for bit [S9.1]") {
+TEST_CASE("sgd: gradients by rows give the dense numbers, bit for bit [9.1]") {
     for (bool one_dense : {false, true}) {
         check_rows_equal_dense({.lr = 0.1}, one_dense);
         check_rows_equal_dense({.lr = 0.1, .maximize = true}, one_dense);
@@ -169,7 +169,7 @@ TEST_CASE("sgd: gradients by rows give the dense numbers, bit for bit [S9.1]") {
     }
 }
 
-TEST_CASE("sgd: without momentum only the gradient's rows move; with it every row ever touched [S9.1]") {
+TEST_CASE("sgd: without momentum only the gradient's rows move; with it every row ever touched [9.1]") {
     const Parameter plain(ones({4, 2})), heavy(ones({4, 2}));
     SGD sgd({ParamGroup{.params = {plain}}, ParamGroup{.params = {heavy}, .momentum = 0.5}}, {.lr = 0.5});
     const auto step = [&](std::int64_t row) {
@@ -188,7 +188,7 @@ TEST_CASE("sgd: without momentum only the gradient's rows move; with it every ro
     CHECK(heavy.value()(0, 0) == infinity);
 }
 
-TEST_CASE("sgd: a gradient of no rows starts the momentum, so that the next is dampened") {
+TEST_CASE("sgd: a gradient of no rows starts the momentum, so that the next is dampened [9.1]") {
     const Parameter p(zeros({2, 1}));
     SGD sgd({p}, {.lr = 1, .momentum = 0.5, .dampening = 0.75});
     p.add_grad(RowGradient());
@@ -198,7 +198,7 @@ TEST_CASE("sgd: a gradient of no rows starts the momentum, so that the next is d
     CHECK(p.value() == array({2, 1}, {0, -0.25}));
 }
 
-TEST_CASE("sgd: weight decay needs a dense gradient [S9.1]") {
+TEST_CASE("sgd: weight decay needs a dense gradient [9.1]") {
     const Parameter p(ones({3, 2}));
     SGD sgd({p}, {.lr = 0.1, .weight_decay = 0.5});
     p.add_grad(RowGradient({1}, ones({1, 2})));
@@ -209,7 +209,7 @@ TEST_CASE("sgd: weight decay needs a dense gradient [S9.1]") {
     CHECK(p.value() == ones({3, 2}));
 }
 
-TEST_CASE("sgd: maximize is the negated gradient [S9.0]") {
+TEST_CASE("sgd: maximize is the negated gradient [9.0]") {
     for (const bool nesterov : {false, true}) {
         Rng rng(5);
         const Parameter up(random_array({4, 3}, rng)), down = up.clone();
@@ -233,7 +233,7 @@ TEST_CASE("sgd: maximize is the negated gradient [S9.0]") {
 }
 
 // PyTorch's test_sgd_sparse: 2000 steps that alternate between the coordinates, the gradient in two pieces.
-TEST_CASE("sgd: Rosenbrock's valley, by rows and dense [S9.1]") {
+TEST_CASE("sgd: Rosenbrock's valley, by rows and dense [9.1]") {
     for (const double decay : {1.0, 0.99999}) {
         const Parameter by_rows(full({2, 1}, Real(1.5))), dense = by_rows.clone();
         SGD sgd_rows({by_rows}, {.lr = 4.8e-3}), sgd_dense({dense}, {.lr = 4.8e-3});
@@ -257,7 +257,7 @@ TEST_CASE("sgd: Rosenbrock's valley, by rows and dense [S9.1]") {
     }
 }
 
-TEST_CASE("sgd: one row of one value moves, also where its gradient came from a sum [S9.1] [S13.14]") {
+TEST_CASE("sgd: one row of one value moves, also where its gradient came from a sum [9.1] [13.14]") {
     const Parameter table(zeros({1, 1}));
     SGD sgd({table}, {.lr = 0.5});
     Tape tape;

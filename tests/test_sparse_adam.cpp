@@ -57,7 +57,7 @@ void step_row(SparseAdam& adam, const Parameter& p, std::int64_t row, Real value
 
 }  // namespace
 
-TEST_CASE("sparse_adam: PyTorch's numbers [S9.4]") {
+TEST_CASE("sparse_adam: PyTorch's numbers [9.4]") {
     check_by_rows({.lr = 0.1}, {0.27626370759381114, -1.0608268955982816, 1.8212746418332564, 0.49915988865265254,
                                 0.2601166008357589, 3.196156919795857});
     check_by_rows({.lr = 0.1, .betas = {0.8, 0.95}, .eps = 1e-2},
@@ -67,7 +67,7 @@ TEST_CASE("sparse_adam: PyTorch's numbers [S9.4]") {
                                                   1.0008401113473475, -0.5101166008357589, 2.803843080204143});
 }
 
-TEST_CASE("sparse_adam: how far a row moves depends on the step that first touches it [S9.4]") {
+TEST_CASE("sparse_adam: how far a row moves depends on the step that first touches it [9.4]") {
     const std::map<int, double> moves{{1, 0.9999993675448678},   {2, 0.7441363529338291},   {3, 0.6388131953775761},
                                       {5, 0.5454889049735188},   {10, 0.48442607995975145}, {20, 0.5066995710376755},
                                       {100, 0.9757704154132427}, {1000, 2.5145651222840524}};
@@ -82,7 +82,7 @@ TEST_CASE("sparse_adam: how far a row moves depends on the step that first touch
     }
 }
 
-TEST_CASE("sparse_adam: a naive twin in double, with rows that come twice") {
+TEST_CASE("sparse_adam: a naive twin in double, with rows that come twice [9.4]") {
     const double lr = 0.02, beta1 = 0.9, beta2 = 0.99, eps = 1e-4;
     Rng rng(13);
     const Parameter p(random_array({6, 5}, rng));
@@ -116,7 +116,7 @@ TEST_CASE("sparse_adam: a naive twin in double, with rows that come twice") {
     }
 }
 
-TEST_CASE("sparse_adam: over all rows it is Adam, but for eps [S9.4]") {
+TEST_CASE("sparse_adam: over all rows it is Adam, but for eps [9.4]") {
     Rng rng(17);
     const Parameter sparse(random_array({3, 4}, rng)), dense = sparse.clone();
     SparseAdam sparse_adam({sparse}, {.lr = 0.01, .eps = 1e-30});
@@ -140,7 +140,7 @@ TEST_CASE("sparse_adam: over all rows it is Adam, but for eps [S9.4]") {
     CHECK(static_cast<double>(one.value()(0, 0)) == doctest::Approx(-1 / (1 + 0.1 / std::sqrt(0.001))));
 }
 
-TEST_CASE("sparse_adam: untouched rows keep values and moments [S9.4]") {
+TEST_CASE("sparse_adam: untouched rows keep values and moments [9.4]") {
     const Parameter p(ones({3, 2})), twin(ones({3, 2}));
     SparseAdam adam({p}, {.lr = 0.1}), adam_twin({twin}, {.lr = 0.1});
     step_row(adam, p, 0, 1);
@@ -155,7 +155,7 @@ TEST_CASE("sparse_adam: untouched rows keep values and moments [S9.4]") {
     CHECK(p.value()(1, 1) == 1);
 }
 
-TEST_CASE("sparse_adam: a gradient of no rows counts as a step and moves nothing [S9.4] [S13.12]") {
+TEST_CASE("sparse_adam: a gradient of no rows counts as a step and moves nothing [9.4] [13.12]") {
     const Parameter p(zeros({2, 1}));
     SparseAdam adam({p}, {.lr = 1});
     p.add_grad(RowGradient());
@@ -175,7 +175,7 @@ TEST_CASE("sparse_adam: a gradient of no rows counts as a step and moves nothing
     CHECK(static_cast<double>(p.value()(0, 0)) == doctest::Approx(-first_at_4).epsilon(2e-5));
 }
 
-TEST_CASE("sparse_adam: maximize is the negated gradient [S9.0]") {
+TEST_CASE("sparse_adam: maximize is the negated gradient [9.0]") {
     Rng rng(5);
     const Parameter up(random_array({4, 3}, rng)), down = up.clone();
     SparseAdam adam_up({up}, {.lr = 0.1, .maximize = true}), adam_down({down}, {.lr = 0.1});
@@ -193,7 +193,7 @@ TEST_CASE("sparse_adam: maximize is the negated gradient [S9.0]") {
     CHECK(up.value() == down.value());
 }
 
-TEST_CASE("sparse_adam: a dense gradient is refused before anything moves [S9.4]") {
+TEST_CASE("sparse_adam: a dense gradient is refused before anything moves [9.4]") {
     const Parameter table(ones({3, 2})), dense(ones({5, 2}));
     SparseAdam adam({table, dense});
     table.add_grad(RowGradient({1}, ones({1, 2})));
@@ -209,7 +209,7 @@ TEST_CASE("sparse_adam: a dense gradient is refused before anything moves [S9.4]
 }
 
 // PyTorch's test_sparse_adam: 2000 steps that alternate between the coordinates, the gradient in two pieces.
-TEST_CASE("sparse_adam: Rosenbrock's valley, in pieces and whole [S9.4]") {
+TEST_CASE("sparse_adam: Rosenbrock's valley, in pieces and whole [9.4]") {
     const Parameter pieces(full({2, 1}, Real(1.5))), whole = pieces.clone();
     SparseAdam adam_pieces({pieces}, {.lr = 4e-2}), adam_whole({whole}, {.lr = 4e-2});
     for (int step = 0; step < 2000; ++step) {

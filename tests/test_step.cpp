@@ -195,7 +195,7 @@ TEST_CASE("step: a warm evaluation asks for nothing") {
     CHECK(requests_of(evaluate).count() == 0);
 }
 
-TEST_CASE("step: three threads evaluate one model with max_norm on, bit for bit as one does") {
+TEST_CASE("step: three threads evaluate one model with max_norm on, bit for bit as one does [1.5]") {
     constexpr std::uint64_t kSeed = 4;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
@@ -236,7 +236,7 @@ TEST_CASE("step: three threads evaluate one model with max_norm on, bit for bit 
     CHECK(table.version() == version);  // nobody wrote
 }
 
-TEST_CASE("step: 20 training steps give the same bits with 1, 2 and 3 threads") {
+TEST_CASE("step: 20 training steps give the same bits with 1, 2 and 3 threads [1.7]") {
     constexpr std::uint64_t kSeed = 5;
     INFO("seed ", kSeed);
     for (bool sparse : {false, true}) {

@@ -110,7 +110,12 @@ void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 static_assert(sizeof(Var) == 24);
 static_assert(std::is_trivially_copyable_v<Var>);
 
-TEST_CASE("tape: a loss goes back to its parameters") {
+template <class T>
+concept TakesRequiresGrad = requires(const T& x) {
+    x.set_requires_grad(true);
+};
+
+TEST_CASE("tape: a loss goes back to its parameters [8.2]") {
     const Parameter a(vector({1, 2, 3})), b(vector({4, 5, 6}));
     Tape tape;
     const Var x = tape.leaf(a), y = tape.leaf(b);
@@ -188,7 +193,7 @@ TEST_CASE("tape: inputs of two tapes do not mix") {
     CHECK(values(p.grad()) == Values{2, 2});
 }
 
-TEST_CASE("tape: goes back once") {
+TEST_CASE("tape: goes back once [8.2]") {
     const Parameter p(vector({1, 2}));
     Tape tape;
     const Var loss = sum(tape.leaf(p));
@@ -197,7 +202,7 @@ TEST_CASE("tape: goes back once") {
     CHECK(values(p.grad()) == Values{1, 1});
 }
 
-TEST_CASE("tape: what cannot go back says why, and the tape stays usable") {
+TEST_CASE("tape: what cannot go back says why, and the tape stays usable [8.1] [8.2]") {
     const Parameter p(vector({1, 2, 3})), frozen(vector({1, 2, 3}), false);
     {
         Tape tape(Mode::eval);
@@ -229,7 +234,7 @@ TEST_CASE("tape: what cannot go back says why, and the tape stays usable") {
     CHECK(values(p.grad()) == Values{1, 1, 1});
 }
 
-TEST_CASE("tape: back from a given gradient, which stays as it is") {
+TEST_CASE("tape: back from a given gradient, which stays as it is [8.2]") {
     const Parameter p(vector({1, 2, 3}));
     Tape tape;
     const Var y = tape.leaf(p) * Real{2};
@@ -240,7 +245,7 @@ TEST_CASE("tape: back from a given gradient, which stays as it is") {
     CHECK(values(y.grad()) == Values{1, 10, 100});
 }
 
-TEST_CASE("tape: a loss of one element need not be a scalar, and may be a leaf") {
+TEST_CASE("tape: a loss of one element need not be a scalar, and may be a leaf [8.2]") {
     const Parameter p(array({1, 1}, {3}));
     Tape tape;
     tape.backward(tape.leaf(p));
@@ -252,7 +257,7 @@ TEST_CASE("tape: a loss of one element need not be a scalar, and may be a leaf")
     CHECK(empty.grad().shape() == Shape{0, 2});
 }
 
-TEST_CASE("tape: from the middle, what comes after the root gets nothing") {
+TEST_CASE("tape: from the middle, what comes after the root gets nothing [8.2]") {
     const Parameter p(vector({1, 2}));
     Tape tape;
     const Var middle = tape.leaf(p) * Real{3};
@@ -263,7 +268,7 @@ TEST_CASE("tape: from the middle, what comes after the root gets nothing") {
     CHECK(values(middle.grad()) == Values{1, 1});
 }
 
-TEST_CASE("tape: a parameter that the root does not depend on has no gradient, not even zeros") {
+TEST_CASE("tape: a parameter that the root does not depend on has no gradient, not even zeros [8.2]") {
     const Parameter used(vector({1, 2})), aside(vector({3, 4})), table(ones({3, 2}));
     Tape tape;
     const Var x = tape.leaf(used);
@@ -276,7 +281,7 @@ TEST_CASE("tape: a parameter that the root does not depend on has no gradient, n
     CHECK_FALSE(table.has_gradient());
 }
 
-TEST_CASE("tape: gradients of several tapes add up") {
+TEST_CASE("tape: gradients of several tapes add up [8.2]") {
     const Parameter p(vector({1, 2}));
     for (int i = 1; i <= 3; ++i) {
         Tape tape;
@@ -290,7 +295,7 @@ TEST_CASE("tape: gradients of several tapes add up") {
     CHECK(values(p.grad()) == Values{9, 9});
 }
 
-TEST_CASE("tape: one leaf for a parameter, whichever handle it comes by") {
+TEST_CASE("tape: one leaf for a parameter, whichever handle it comes by [8.2]") {
     const Parameter p(vector({2, 3}));
     const Parameter handle = p;
     Tape tape;
@@ -319,7 +324,7 @@ TEST_CASE("tape: many parameters find their leaves") {
     }
 }
 
-TEST_CASE("tape: a leaf with gradients by rows and dense ones has a dense one") {
+TEST_CASE("tape: a leaf with gradients by rows and dense ones has a dense one [1.8]") {
     const Parameter table(array({3, 2}, {1, 2, 3, 4, 5, 6}));
     const EmbeddingOptions by_rows{.sparse = true};
     const auto forward = [&](Tape& tape, bool rows_first) {
@@ -336,7 +341,7 @@ TEST_CASE("tape: a leaf with gradients by rows and dense ones has a dense one") 
     }
 }
 
-TEST_CASE("tape: gradients by rows come in the order of the lookups, over tapes too") {
+TEST_CASE("tape: gradients by rows come in the order of the lookups, over tapes too [1.8]") {
     const Parameter table(zeros({5, 1}));
     const EmbeddingOptions by_rows{.sparse = true};
     Tape tape;
@@ -350,7 +355,7 @@ TEST_CASE("tape: gradients by rows come in the order of the lookups, over tapes 
     CHECK(table.row_grad().rows() == Ids{4, 1, 3, 0});
 }
 
-TEST_CASE("tape: a lookup of nothing, or of padding alone, leaves a gradient of no rows") {
+TEST_CASE("tape: a lookup of nothing, or of padding alone, leaves a gradient of no rows [1.7]") {
     for (bool nothing : {true, false}) {
         const Parameter table(zeros({5, 2}));
         Tape tape;
@@ -361,7 +366,7 @@ TEST_CASE("tape: a lookup of nothing, or of padding alone, leaves a gradient of 
     }
 }
 
-TEST_CASE("tape: a parameter frozen after forward gets nothing, the others do") {
+TEST_CASE("tape: a parameter frozen after forward gets nothing, the others do [8.3]") {
     const Parameter p(vector({1, 2})), other(vector({3, 4}));
     Tape tape;
     const Var loss = sum(tape.leaf(p) * tape.leaf(other));
@@ -371,7 +376,7 @@ TEST_CASE("tape: a parameter frozen after forward gets nothing, the others do") 
     CHECK(values(other.grad()) == Values{1, 2});
 }
 
-TEST_CASE("tape: a parameter unfrozen after forward has no way back") {
+TEST_CASE("tape: a parameter unfrozen after forward has no way back [8.3]") {
     const Parameter p(vector({1, 2}), false), other(vector({3, 4}));
     Tape tape;
     const Var product = tape.leaf(p) * tape.leaf(other);
@@ -382,7 +387,7 @@ TEST_CASE("tape: a parameter unfrozen after forward has no way back") {
     CHECK(values(other.grad()) == Values{1, 2});
 }
 
-TEST_CASE("tape: values that are needed on the way back must not have changed") {
+TEST_CASE("tape: values that are needed on the way back must not have changed [8.4]") {
     const Parameter p(vector({1, 2})), other(vector({3, 4}));
     Tape tape;
     const Var loss = sum(tape.leaf(p) * tape.leaf(other));
@@ -398,7 +403,7 @@ TEST_CASE("tape: values that are needed on the way back must not have changed") 
     CHECK(values(other.grad()) == Values{7, 7});
 }
 
-TEST_CASE("tape: values that are not needed may change") {
+TEST_CASE("tape: values that are not needed may change [1.10] [8.4] [8.6]") {
     const Parameter a(vector({1, 2})), b(vector({3, 4})), table(ones({3, 2}));
     Tape tape;
     const Var y = tape.leaf(a) + tape.leaf(b);
@@ -409,7 +414,7 @@ TEST_CASE("tape: values that are not needed may change") {
     CHECK(values(table.grad()) == Values{0, 0, 2, 2, 0, 0});
 }
 
-TEST_CASE("tape: read before and after a change, the earlier values are the ones missing") {
+TEST_CASE("tape: read before and after a change, the earlier values are the ones missing [8.4]") {
     const Parameter p(vector({1, 2})), c(vector({3, 4}));
     Tape tape;
     const Var before = tape.leaf(p) * tape.leaf(c);
@@ -419,7 +424,7 @@ TEST_CASE("tape: read before and after a change, the earlier values are the ones
     CHECK_THROWS_AS(tape.backward(sum(before + after)), std::logic_error);
 }
 
-TEST_CASE("tape: an exception on the way back changes no parameter and holds none") {
+TEST_CASE("tape: an exception on the way back changes no parameter and holds none [8.2]") {
     const Parameter p(vector({1, 2})), q(vector({3, 4}));
     p.add_grad(vector({5, 5}));
     {
@@ -559,7 +564,7 @@ TEST_CASE("tape: closures of any size and alignment live as long as the tape, no
     }
 }
 
-TEST_CASE("tape: train, eval, and the rare combinations") {
+TEST_CASE("tape: train, eval, and the rare combinations [5.2] [8.1]") {
     Rng rng(1);
     const Parameter p(ones({1000}));
     Tape train(Mode::train, rng), eval(Mode::eval), no_draw({.record = true, .training = false}),
@@ -577,6 +582,77 @@ TEST_CASE("tape: train, eval, and the rare combinations") {
     Tape without_rng;
     check_misuse([&] { dropout(without_rng.leaf(p)); },
                  "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");
+}
+
+TEST_CASE("tape: requires_grad can be set on leaves alone, and those are real [8.1]") {
+    static_assert(TakesRequiresGrad<Parameter> && !TakesRequiresGrad<Var> && !TakesRequiresGrad<IdArray>);
+    static_assert(std::is_floating_point_v<Array::value_type>);
+    const Parameter p(vector({1, 2})), frozen(vector({3, 4}), false);
+    Tape tape, eval(Mode::eval);
+    CHECK((tape.leaf(p) * tape.leaf(frozen)).needs_grad());
+    CHECK_FALSE((tape.leaf(frozen) * tape.constant(ones({2}))).needs_grad());
+    CHECK_FALSE((eval.leaf(p) * eval.leaf(p)).needs_grad());
+    CHECK(p.requires_grad());
+}
+
+TEST_CASE("tape: evaluating while another tape records, or until an exception, changes nothing there [8.1]") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var before = tape.leaf(p) * Real{2};
+    try {
+        Tape eval(Mode::eval);
+        CHECK_FALSE((eval.leaf(p) * Real{2}).needs_grad());
+        {
+            Tape inner;
+            CHECK((inner.leaf(p) * Real{2}).needs_grad());
+        }
+        CHECK_FALSE((eval.leaf(p) * Real{2}).needs_grad());
+        throw std::domain_error("in mid-evaluation");
+    } catch (const std::domain_error&) {
+    }
+    const Var after = tape.leaf(p) * Real{3};
+    CHECK(after.needs_grad());
+    tape.backward(sum(before) + sum(after));
+    CHECK(values(p.grad()) == Values{5, 5});
+}
+
+TEST_CASE("tape: a change of values counts whatever tapes are open [8.4]") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    const Var loss = sum(tape.leaf(p) * tape.leaf(p));
+    {
+        Tape eval(Mode::eval);
+        eval.leaf(p);
+        p.mutable_value()(0) = 5;
+    }
+    check_misuse([&] { tape.backward(loss); },
+                 "backward: the values of a parameter of shape (2,) are needed but have changed since forward "
+                 "(version 0, now 1); step the optimizer after backward");
+}
+
+TEST_CASE("tape: several roots go back as their sum, one of another and one twice too [8.2]") {
+    const Parameter p(vector({1, 2})), q(vector({3, 4}));
+    Tape tape;
+    const Var x = tape.leaf(p) * Real{2}, y = x * tape.leaf(q);
+    const Var first = sum(x * tape.constant(vector({10, 100})));
+    tape.backward(first + sum(y) + sum(y));
+    CHECK(values(p.grad()) == Values{20 + 12, 200 + 16});
+    CHECK(values(q.grad()) == Values{4, 8});
+}
+
+TEST_CASE("tape: a way back may make tapes and go back on them, as deep as it likes [8.2]") {
+    const Parameter p(vector({1, 2}));
+    std::vector<Parameter> inner;
+    for (int depth = 0; depth < 100; ++depth) inner.emplace_back(vector({1, 2}));
+    const std::function<void(std::size_t)> go_back = [&](std::size_t depth) {
+        if (depth == inner.size()) return;
+        Tape tape;
+        tape.backward(sum(with_hook(tape.leaf(inner[depth]), [&, depth] { go_back(depth + 1); }) * Real{3}));
+    };
+    Tape tape;
+    tape.backward(sum(with_hook(tape.leaf(p), [&] { go_back(0); }) * Real{2}));
+    CHECK(values(p.grad()) == Values{2, 2});
+    for (const Parameter& each : inner) CHECK(values(each.grad()) == Values{3, 3});
 }
 
 TEST_CASE("tape: item is for one element") {
@@ -727,7 +803,7 @@ TEST_CASE("tape: threads train models of their own, and take over the records of
     }
 }
 
-TEST_CASE("tape: a chain of a million ops on a stack of 8 MiB, within 1 GB, trimmed afterwards") {
+TEST_CASE("tape: a chain of a million ops on a stack of 8 MiB, within 1 GB, trimmed afterwards [8.4]") {
     struct Chain {
         Real value = 0, gradient = 0;
         std::size_t size = 0;
@@ -811,7 +887,7 @@ TEST_CASE("tape: a gradient that was replaced by a misfit is found before any pa
     CHECK(!a.has_gradient());
 }
 
-TEST_CASE("tape: a leaf's values are not written through its Var, and axes are checked") {
+TEST_CASE("tape: a leaf's values are not written through its Var, and axes are checked [8.4]") {
     const Parameter a(ones({2}));
     Tape tape;
     CHECK_THROWS_AS(tape.leaf(a).mutable_value(), std::logic_error);

@@ -197,7 +197,7 @@ void check_against_pytorch(const Expected& expected, bool sparse, bool with_leng
 
 }  // namespace
 
-TEST_CASE("text classifier: the document's has 1,297,157 parameters") {
+TEST_CASE("text classifier: the document's has 1,297,157 parameters [12.1]") {
     Rng rng(1);
     const TextClassifier model({.vocab_size = 10'000, .embedding_dim = 128, .num_classes = 5}, rng);
     CHECK(model.parameter_count() == 1'297'157);
@@ -214,7 +214,7 @@ TEST_CASE("text classifier: the document's has 1,297,157 parameters") {
     CHECK(model.classifier().size() == 5);
 }
 
-TEST_CASE("text classifier: logits, loss and all gradients equal PyTorch's") {
+TEST_CASE("text classifier: logits, loss and all gradients equal PyTorch's [12.2]") {
     check_against_pytorch(kWithLengths, false, true);
     check_against_pytorch(kWithLengths, true, true);
     check_against_pytorch(kEveryPosition, false, false);
@@ -231,7 +231,7 @@ TEST_CASE("text classifier: gradient check of the whole model, dropout included"
     }
 }
 
-TEST_CASE("text classifier: a text's logits do not depend on how far it is padded") {
+TEST_CASE("text classifier: a text's logits do not depend on how far it is padded [12.2]") {
     const TextClassifier model = small_model();
     Tape tape(Mode::eval);
     const Var shorter = model(tape, {{7, 8, 7}}, {3});
@@ -239,7 +239,7 @@ TEST_CASE("text classifier: a text's logits do not depend on how far it is padde
     check_same(shorter.value(), longer.value());
 }
 
-TEST_CASE("text classifier: an empty text has finite logits and trains nothing in the table") {
+TEST_CASE("text classifier: an empty text has finite logits and trains nothing in the table [12.2] [12.8]") {
     const TextClassifier model = small_model();
     for (const IdArray& tokens : {IdArray(Shape{2, 0}), IdArray(Shape{2, 3}, 0)}) {
         model.zero_grad();
@@ -270,7 +270,7 @@ TEST_CASE("text classifier: tokens of 32 bits") {
     check_same(narrow.value(), model(tape, kTokens, kLengths).value());
 }
 
-TEST_CASE("text classifier: what it refuses, with the numbers") {
+TEST_CASE("text classifier: what it refuses, with the numbers [12.2]") {
     const TextClassifier model = small_model();
     Tape tape;
     check_refused<std::invalid_argument>(
@@ -320,7 +320,7 @@ TEST_CASE("text classifier: what it refuses, with the numbers") {
         "embedding: padding_idx 10 must be within a table of 10 rows");
 }
 
-TEST_CASE("text classifier: without a padding row, id 0 is a word like any other") {
+TEST_CASE("text classifier: without a padding row, id 0 is a word like any other [12.2]") {
     Rng rng(1);
     const TextClassifier model({.vocab_size = 3, .embedding_dim = 2, .num_classes = 2, .padding_idx = {}}, rng);
     CHECK(model.embedding().weight().value()(0, 0) != 0);
@@ -368,7 +368,7 @@ TEST_CASE("text classifier: around a table that is there already, which it share
                                          "embedding_dim 4, num_classes 0, hidden_dim 6");
 }
 
-TEST_CASE("text classifier: the document's, printed") {
+TEST_CASE("text classifier: the document's, printed [12.1]") {
     Rng rng(1);
     const TextClassifier model({.vocab_size = 10'000, .embedding_dim = 128, .num_classes = 5}, rng);
     CHECK(to_string(model) ==

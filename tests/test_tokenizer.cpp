@@ -25,7 +25,7 @@ std::string barred(const Strings& tokens) {
 
 }  // namespace
 
-TEST_CASE("tokenizer: splits at ASCII white space") {
+TEST_CASE("tokenizer: splits at ASCII white space [12.7]") {
     CHECK(Tokenizer()("  What\tis\nthe\v capital\f of\r\nFrance ?  ") ==
           Strings{"What", "is", "the", "capital", "of", "France", "?"});
 }
@@ -38,7 +38,7 @@ TEST_CASE("tokenizer: empty and blank texts have no tokens") {
     }
 }
 
-TEST_CASE("tokenizer: no-break spaces and U+0085 are inside words") {
+TEST_CASE("tokenizer: no-break spaces and U+0085 are inside words [12.7]") {
     const std::string text = "10\u00A0000 a\u0085b c\u2003d";
     const Strings words = {"10\u00A0000", "a\u0085b", "c\u2003d"};
     CHECK(Tokenizer()(text) == words);

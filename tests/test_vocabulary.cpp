@@ -87,7 +87,7 @@ void check_refused(std::string_view content, const std::string& where_and_what) 
 
 }  // namespace
 
-TEST_CASE("vocabulary: special tokens first, then words by count, ties by first occurrence") {
+TEST_CASE("vocabulary: special tokens first, then words by count, ties by first occurrence [12.6]") {
     const Vocabulary vocabulary = Vocabulary::build(Strings{"d c b a", "c a b", "a"});
     CHECK(tokens_of(vocabulary) == Strings{"<PAD>", "<UNK>", "<BOS>", "<EOS>", "a", "c", "b", "d"});
     CHECK(counts_of(vocabulary) == Ids{0, 0, 0, 0, 3, 2, 2, 1});
@@ -138,7 +138,7 @@ TEST_CASE("vocabulary: max_size counts the special tokens") {
                          "Vocabulary: max_size 3 has no room for 4 special tokens", std::invalid_argument);
 }
 
-TEST_CASE("vocabulary: min_freq and max_size commute") {
+TEST_CASE("vocabulary: min_freq and max_size commute [12.6]") {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -159,7 +159,7 @@ TEST_CASE("vocabulary: min_freq and max_size commute") {
     }
 }
 
-TEST_CASE("vocabulary: the same as counting by hand, whatever the texts") {
+TEST_CASE("vocabulary: the same as counting by hand, whatever the texts [12.6]") {
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         INFO("seed ", seed);
         Rng rng(seed);
@@ -251,7 +251,7 @@ TEST_CASE("vocabulary: a single string is no list of texts") {
     CHECK_FALSE(builds("some text"));
 }
 
-TEST_CASE("vocabulary: a no-break space stays inside its word") {
+TEST_CASE("vocabulary: a no-break space stays inside its word [12.7]") {
     const Vocabulary vocabulary = Vocabulary::build(Strings{"10\u00A0000 x"});
     CHECK(vocabulary.token(4) == "10\u00A0000");
     CHECK(vocabulary.encode("10\u00A0000") == Ids{4});
