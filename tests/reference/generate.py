@@ -44,7 +44,7 @@ class Draw:
         self.random = numpy.random.RandomState(seed)
 
     def reals(self, shape, low=-2.0, high=2.0, step=1 / 16):
-        return self.random.randint(round(low / step), round(high / step) + 1, shape) * step
+        return self.random.randint(round(low / step), round(high / step) + 1, shape) * float(step)
 
     def ids(self, shape, n):
         return self.random.randint(0, n, shape).astype(numpy.int64)
@@ -111,8 +111,9 @@ def op(name, options, draws, inputs, function, valid=lambda choice: True, needs=
         t = tensors({key: array for key, array in arrays.items() if key != "upstream"}, dtype)
         value = function(choice, t)
         result = {"value": value.detach().numpy()}
-        if upstream is not None:
-            value.backward(torch.tensor(upstream, dtype=dtype))
+        if upstream is None:
+            return result
+        value.backward(torch.tensor(upstream, dtype=dtype))
         for key, x in t.items():
             if x.requires_grad and (needs is None or key in needs):
                 result["d_" + key] = numpy.zeros(x.shape) if x.grad is None else x.grad.to_dense().numpy()
