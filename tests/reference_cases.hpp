@@ -132,6 +132,9 @@ private:
     ReferenceArrays inputs_, outputs_;
 };
 
+/// Runs a case and compares.
+using RunReference = void (*)(const ReferenceCase& c);
+
 /// Calls f with each case of a folder, in order.
 template <class F>
 void for_each_reference_case(const std::filesystem::path& folder, F f) {

@@ -14,9 +14,6 @@
 
 namespace embergrad::testing {
 
-/// Runs a case and compares.
-using RunReference = void (*)(const ReferenceCase& c);
-
 /// The value of f of these inputs, then the gradient of each from the case's upstream gradient.
 inline void check_reference(const ReferenceCase& c, const std::vector<std::string>& names, const Function& f,
                             const TapeOptions& tape_options = {}) {

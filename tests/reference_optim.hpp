@@ -132,7 +132,8 @@ inline void check_clipped(const ReferenceCase& c, const std::vector<Parameter>& 
 
 inline void run_clip_grad_norm(const ReferenceCase& c) {
     const std::vector<Parameter> p = clipped_parameters(c);
-    const double total = clip_grad_norm(p, c.options().real("max_norm"), c.options().real("norm_type"));
+    const double total = clip_grad_norm(p, c.options().real("max_norm"), c.options().real("norm_type"),
+                                        c.options().get<bool>("error_if_nonfinite"));
     c.check("total", full({}, static_cast<Real>(total)));
     check_clipped(c, p);
 }
@@ -206,7 +207,7 @@ inline void run_scheduler(const ReferenceCase& c) {
 }
 
 /// By the name in the index.
-inline const std::map<std::string, void (*)(const ReferenceCase&)> kReferenceOptim{
+inline const std::map<std::string, RunReference> kReferenceOptim{
     {"Adagrad", run_optimizer<Adagrad>},
     {"Adam", run_optimizer<Adam>},
     {"AdamW", run_optimizer<AdamW>},

@@ -262,8 +262,9 @@ for name, function in (("add", torch.add), ("sub", torch.sub), ("mul", torch.mul
 
 
 def has_axis(c):
-    return c["axis"] is None and not c["keepdim"] or c["axis"] is not None and -len(c["shape"]) <= c["axis"] < len(
-        c["shape"])
+    if c["axis"] is None:
+        return not c["keepdim"]
+    return -len(c["shape"]) <= c["axis"] < len(c["shape"])
 
 
 def over(function, c, x):
@@ -286,8 +287,7 @@ reduction("mean", lambda c, x: over(torch.mean, c, x), FULL + [(3, 0)], 1 / 16)
 reduction("max", maximum, FULL, 1)  # whole numbers, so that many are equal
 reduction("argmax", lambda c, x: over(torch.argmax, c, x), FULL, 1)
 for name, function in (("softmax", torch.softmax), ("log_softmax", torch.log_softmax)):
-    op(name, {"axis": [-1, 0, 1]}, {"shape": [(2, 3), (4,), (2, 3, 2), (0, 3), (1, 1)], "range": [(-2, 2), (-512, 512)],
-                                    "keepdim": [False]},
+    op(name, {"axis": [-1, 0, 1]}, {"shape": [(2, 3), (4,), (2, 3, 2), (0, 3), (1, 1)], "range": [(-2, 2), (-512, 512)]},
        lambda draw, c: {"x": draw.reals(c["shape"], *c["range"])}, lambda c, t, f=function: f(t["x"], c["axis"]),
        has_axis)
 
@@ -344,13 +344,17 @@ op("concat", {"axis": [0, 1, -1], "parts": [1, 2, 3]}, {"shape": [(2, 3), (2, 2,
 
 LOGITS = [(4, 3), (3,), (2, 3, 2), (2, 4, 2, 3), (0, 3), (3, 1)]
 LOSS = {"weight": [False, True], "reduction": ["mean", "sum", "none"], "label_smoothing": [0.0, 0.25, 0.1, 1.0]}
-LOSS_DRAWS = {"shape": LOGITS, "range": [(-2, 2), (-512, 512)]}
+LOSS_DRAWS = {"shape": LOGITS, "range": [(-2, 2), (-512, 512), "infinite"]}
 
 
 def loss_inputs(draw, c):
     k = c["shape"][0 if len(c["shape"]) == 1 else 1]
     weight = {"weight": draw.reals((k,), 1 / 16, 2)} if c["weight"] else {}
-    return {"logits": draw.reals(c["shape"], *c["range"]), **weight}, k
+    if c["range"] != "infinite":
+        return {"logits": draw.reals(c["shape"], *c["range"]), **weight}, k
+    logits = draw.reals(c["shape"])
+    logits[draw.reals(c["shape"]) > 1.5] = -INF
+    return {"logits": logits, **weight}, k
 
 
 def class_inputs(draw, c):
@@ -449,12 +453,15 @@ optimizer_family("Adagrad", {"lr": [0.1, 0.5], "lr_decay": [0.0, 0.25], **DECAY,
 # ---- clipping --------------------------------------------------------------------------------------------------------
 
 CLIPPED = {"kinds": [[], ["dense"], ["rows"], ["dense", "rows"], ["rows", "dense", "dense"]]}
+ODD = {"odd": [None, math.nan, INF]}  # in place of the first value of the last gradient
 
 
 def clip_inputs(draw, c):
     inputs = {}
     for i, kind in enumerate(c["kinds"]):
         inputs.update({f"g{i}": draw.reals((3, 2))} if kind == "dense" else by_rows(draw, (4, 2), str(i)))
+    if inputs and c["odd"] is not None:
+        inputs[list(inputs)[-1]].reshape(-1)[0] = c["odd"]
     return inputs
 
 
@@ -471,11 +478,14 @@ def clip_outputs(clip, c, inputs, dtype):
     return {**result, **{f"clipped{i}": parameter.grad.numpy() for i, parameter in enumerate(p)}}
 
 
-Family("clip_grad_norm", {"max_norm": [1.5, 0.0, 100.0], "norm_type": [2.0, 1.0, INF, 0.0, -INF, 0.5, 3.0, -1.0],
-                          **CLIPPED}, {}, clip_inputs,
+Family("clip_grad_norm",
+       {"max_norm": [1.5, 0.0, 100.0], "norm_type": [2.0, 1.0, INF, 0.0, -INF, 0.5, 3.0, -1.0],
+        "error_if_nonfinite": [False, True], **CLIPPED}, ODD, clip_inputs,
        lambda c, inputs, dtype: clip_outputs(
-           lambda p: torch.nn.utils.clip_grad_norm_(p, c["max_norm"], c["norm_type"]), c, inputs, dtype))
-Family("clip_grad_value", {"clip_value": [0.5, 0.0, 1.25, 100.0], **CLIPPED}, {}, clip_inputs,
+           lambda p: torch.nn.utils.clip_grad_norm_(p, c["max_norm"], c["norm_type"], c["error_if_nonfinite"]), c,
+           inputs, dtype),
+       lambda c: c["odd"] is None or not c["error_if_nonfinite"])
+Family("clip_grad_value", {"clip_value": [0.5, 0.0, 1.25, 100.0], **CLIPPED}, ODD, clip_inputs,
        lambda c, inputs, dtype: clip_outputs(
            lambda p: torch.nn.utils.clip_grad_value_(p, c["clip_value"]), c, inputs, dtype))
 
