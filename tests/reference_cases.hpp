@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <embergrad/io/npy.hpp>
@@ -47,8 +49,8 @@ public:
     }
 
     void check_all_used() const {
-        for (const auto& [name, value] : json_.items())
-            CHECK_MESSAGE(used_.contains(name), "option ", name, " means nothing here");
+        for (const auto& option : json_.items())
+            CHECK_MESSAGE(used_.contains(option.key()), "option ", option.key(), " means nothing here");
     }
 
 private:
@@ -67,16 +69,17 @@ public:
         used_.insert(name);
         const auto at = places_.at(name).at("at").get<std::size_t>();
         const auto extents = places_.at(name).at("shape").get<std::vector<std::size_t>>();
-        Array piece(Shape(extents.begin(), extents.end()));
+        const Shape shape(extents.begin(), extents.end());
         REQUIRE(at <= all_->size());
-        REQUIRE(piece.size() <= all_->size() - at);
+        REQUIRE(element_count(shape) <= all_->size() - at);
+        Array piece(shape);
         std::copy_n(all_->data() + at, piece.size(), piece.data());
         return piece;
     }
 
     void check_all_used() const {
-        for (const auto& [name, place] : places_.items())
-            CHECK_MESSAGE(used_.contains(name), "array ", name, " means nothing here");
+        for (const auto& place : places_.items())
+            CHECK_MESSAGE(used_.contains(place.key()), "array ", place.key(), " means nothing here");
     }
 
 private:

@@ -1,9 +1,9 @@
 // How each op of the reference cases is run through embergrad.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <embergrad/engine/ops.hpp>

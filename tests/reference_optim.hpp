@@ -1,12 +1,14 @@
 // How each optimizer, way to clip and scheduler of the reference cases is run through embergrad.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <map>
-#include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <embergrad/optim/adagrad.hpp>
@@ -191,7 +193,7 @@ inline Schedule schedule_of(const std::string& name, const ReferenceOptions& o) 
     return sequential_of(o);
 }
 
-/// The rates of two groups at each of 14 epochs; no file says more.
+/// The rates of two groups at each of as many epochs as generate.py has.
 inline void run_scheduler(const ReferenceCase& c) {
     constexpr std::size_t epochs = 14;
     const auto lr = c.options().get<std::array<double, 2>>("lr");
