@@ -287,7 +287,8 @@ reduction("mean", lambda c, x: over(torch.mean, c, x), FULL + [(3, 0)], 1 / 16)
 reduction("max", maximum, FULL, 1)  # whole numbers, so that many are equal
 reduction("argmax", lambda c, x: over(torch.argmax, c, x), FULL, 1)
 for name, function in (("softmax", torch.softmax), ("log_softmax", torch.log_softmax)):
-    op(name, {"axis": [-1, 0, 1]}, {"shape": [(2, 3), (4,), (2, 3, 2), (0, 3), (1, 1)], "range": [(-2, 2), (-512, 512)]},
+    op(name, {"axis": [-1, 0, 1]},
+       {"shape": [(2, 3), (4,), (2, 3, 2), (0, 3), (1, 1)], "range": [(-2, 2), (-512, 512)]},
        lambda draw, c: {"x": draw.reals(c["shape"], *c["range"])}, lambda c, t, f=function: f(t["x"], c["axis"]),
        has_axis)
 
@@ -400,7 +401,8 @@ def optimizer_inputs(draw, c):
         for step in range(1, c["steps"] + 1):
             if draw.one_of([True, True, True, False]):
                 name = f"{i}_{step}"
-                inputs.update(by_rows(draw, shape, name) if c["kinds"][i] == "rows" else {"g" + name: draw.reals(shape)})
+                rows = c["kinds"][i] == "rows"
+                inputs.update(by_rows(draw, shape, name) if rows else {"g" + name: draw.reals(shape)})
     return inputs
 
 
