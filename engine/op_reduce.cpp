@@ -89,7 +89,8 @@ struct LogSumExp {
     Real max;
     double sum;  // of exp(x - max)
 
-    LogSumExp(const Real* lane, std::size_t n, std::size_t step) : max(lane[first_maximum(lane, n, step)]), sum(0) {
+    LogSumExp(const Real* lane, std::size_t n, std::size_t step)
+        : max(lane[first_maximum(lane, n, step) * step]), sum(0) {
         for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(lane[i * step] - max));
     }
 };

@@ -238,6 +238,12 @@ TEST_CASE("softmax, log_softmax: large, infinite and single entries") {
     check_near(single[1], {0, 0, 0}, 0);
 }
 
+TEST_CASE("softmax, log_softmax: large entries along the first axis") {
+    const Array x = array({2, 2}, {0, -1e4, 1e4, 0});  // the largest of a lane is not beside its first
+    check_near(value_of([](const Vars& v) { return softmax(v[0], 0); }, x), {0, 0, 1, 1});
+    check_near(value_of([](const Vars& v) { return log_softmax(v[0], 0); }, x), {-1e4, -1e4, 0, 0});
+}
+
 TEST_CASE("softmax: rows sum to 1, and log_softmax is its logarithm") {
     const std::uint64_t seed = 3;
     INFO("seed ", seed);
