@@ -33,10 +33,9 @@ void add_tokens(const Vocabulary& vocabulary, WordSet& words) {
 }
 
 void add_lines(LineReader& lines, WordSet& words) {
-    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
     for (bool first = true; const std::optional<std::string_view> line = lines.next(); first = false) {
         std::string_view word = *line;
-        if (first && word.starts_with(byte_order_mark)) word.remove_prefix(byte_order_mark.size());
+        if (first) word = without_byte_order_mark(word);
         if (word.ends_with('\r')) word.remove_suffix(1);
         if (!word.empty()) words.emplace(word);
     }

@@ -40,7 +40,7 @@ struct Data {
 
 std::string read_text(const fs::path& path) {
     std::string text = read_file(path);
-    if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);  // a byte order mark
+    if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
     return text;
 }
 

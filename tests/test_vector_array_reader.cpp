@@ -1,8 +1,6 @@
 // Word vectors from arrays of NumPy's and from tensors, driven without WordVectors.
 #include <doctest/doctest.h>
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <limits>
 #include <map>
@@ -12,11 +10,13 @@
 #include <vector>
 
 #include <embergrad/engine/file.hpp>
+#include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/text/vector_reader.hpp>
 
 using namespace embergrad;
 using detail::ByteSource;
+using testing::gzip;
 
 namespace {
 
@@ -116,20 +116,6 @@ Result read(const std::string& bytes, VectorFormat format, const std::string& wo
 void refuse(const std::string& bytes, VectorFormat format, const std::string& message,
             const WordVectorsOptions& options = {}, const std::string& words = kThree) {
     CHECK_THROWS_WITH_AS(read(bytes, format, words, options), ("file: " + message).c_str(), std::runtime_error);
-}
-
-std::string gzip(const std::string& text) {
-    z_stream stream{};
-    REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    std::string compressed(deflateBound(&stream, text.size()), '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-    stream.avail_in = static_cast<uInt>(text.size());
-    stream.next_out = reinterpret_cast<Bytef*>(compressed.data());
-    stream.avail_out = static_cast<uInt>(compressed.size());
-    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    compressed.resize(stream.total_out);
-    deflateEnd(&stream);
-    return compressed;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // word2vec's binary files, well-formed, odd and damaged.
 #include <doctest/doctest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +15,7 @@
 
 #include <embergrad/engine/file.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/tests/vector_sink.hpp>
@@ -61,20 +61,6 @@ void check_kept(const Kept& kept, const Strings& words, const std::vector<float>
 void check_error(std::string_view bytes, const std::string& message, const WordVectorsOptions& options = {},
                  int line = __builtin_LINE()) {
     check_refused<std::runtime_error>([&] { read(bytes, options); }, "test" + message, line);
-}
-
-std::string gzip(std::string_view bytes) {
-    z_stream stream{};
-    REQUIRE(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    std::string result(deflateBound(&stream, bytes.size()) + 64, '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-    stream.avail_in = static_cast<uInt>(bytes.size());
-    stream.next_out = reinterpret_cast<Bytef*>(result.data());
-    stream.avail_out = static_cast<uInt>(result.size());
-    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    result.resize(stream.total_out);
-    deflateEnd(&stream);
-    return result;
 }
 
 /// A file of several blocks, whose records begin at every alignment; every 100th word was there before.

@@ -1,6 +1,5 @@
 // Files of word vectors, well-formed, odd and damaged.
 #include <doctest/doctest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
@@ -20,6 +19,7 @@
 #include <embergrad/engine/file.hpp>
 #include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/shared_data.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
@@ -580,20 +580,6 @@ std::string many_lines(std::size_t d) {
         text += '\n';
     }
     return text;
-}
-
-std::string gzip(std::string_view text) {
-    z_stream stream{};
-    REQUIRE(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    std::string result(deflateBound(&stream, text.size()) + 64, '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-    stream.avail_in = static_cast<uInt>(text.size());
-    stream.next_out = reinterpret_cast<Bytef*>(result.data());
-    stream.avail_out = static_cast<uInt>(result.size());
-    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    result.resize(stream.total_out);
-    deflateEnd(&stream);
-    return result;
 }
 
 void check_alike(const WordVectors& a, const WordVectors& b, int line = __builtin_LINE()) {

@@ -32,7 +32,7 @@ LabelledText read(const std::filesystem::path& path, NumberOf number_of) {
     bool first = true;
     for (std::optional<std::string_view> next = lines.next(); next; next = lines.next()) {
         std::string_view line = *next;
-        if (first && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+        if (first) line = without_byte_order_mark(line);
         first = false;
         if (line.ends_with('\r')) line.remove_suffix(1);
         check_line(line, lines);

@@ -73,6 +73,10 @@ void append_utf8(std::string& text, char32_t point) {
 
 }  // namespace
 
+std::string_view without_byte_order_mark(std::string_view text) {
+    return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 CodePoint first_code_point(std::string_view text) {
     if (text.empty()) return {};
     const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };

@@ -9,6 +9,10 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
+/// What some programs put before a text in UTF-8.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+std::string_view without_byte_order_mark(std::string_view text);
+
 /// A code point and the bytes it takes in UTF-8.
 struct CodePoint {
     char32_t value = 0;

@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/io/npy_header.hpp>
+#include <embergrad/io/safetensors_header.hpp>
 #include <embergrad/text/real_parser.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/text/vector_lines.hpp>
@@ -32,8 +34,6 @@ std::optional<VectorFormat> vector_format(std::string_view name) {
 
 namespace detail {
 namespace {
-
-constexpr std::size_t kMaxSafetensorsHeader = 100'000'000;  // as io/safetensors.cpp
 
 /// Files that people have in place of word vectors.
 struct Other {
@@ -84,7 +84,7 @@ bool is_safetensors(std::string_view begin) {
     std::uint64_t length = 0;
     for (std::size_t i = 8; i > 0; --i) length = length << 8 | static_cast<unsigned char>(begin[i - 1]);
     const std::size_t first = begin.find_first_not_of(" \t\r\n", 8);
-    return length >= 2 && length <= kMaxSafetensorsHeader && first != begin.npos && begin[first] == '{';
+    return length >= 2 && length <= kSafeTensorsMaxHeader && first != begin.npos && begin[first] == '{';
 }
 
 // ---- word2vec's binary file, or text with a header? ----
@@ -155,7 +155,7 @@ bool is_word2vec_binary(std::string_view begin) {
 VectorFormat detect_format(std::string_view begin, std::string_view source_name) {
     for (const Other& other : kOthers)
         require<std::runtime_error>(!has_magic(begin, other), source_name, ": ", other.what);
-    if (begin.starts_with("\x93NUMPY")) return VectorFormat::npy;
+    if (begin.starts_with(kNpyMagic)) return VectorFormat::npy;
     if (is_safetensors(begin)) return VectorFormat::safetensors;
     return is_word2vec_binary(begin) ? VectorFormat::word2vec_binary : VectorFormat::text;
 }

@@ -8,13 +8,12 @@
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/text/line_reader.hpp>
+#include <embergrad/text/utf8.hpp>
 #include <embergrad/text/vector_lines.hpp>
 #include <embergrad/text/vocabulary.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
 

@@ -7,6 +7,7 @@
 #include <embergrad/engine/ordered_stages.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/text/real_parser.hpp>
+#include <embergrad/text/utf8.hpp>
 #include <embergrad/text/vector_lines.hpp>
 #include <embergrad/text/vector_reader.hpp>
 #include <embergrad/text/vector_tally.hpp>
@@ -17,7 +18,6 @@ namespace {
 using BadLine = WordVectorsReport::BadLine;
 
 constexpr std::size_t kFewWords = 10'000;  // for fewer, room is made again and again rather than counting all lines
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Some lines of the file, and what is in them. Used again for others.
 struct Block {
@@ -131,7 +131,7 @@ private:
     void begin() {
         Block& block = first_;
         for (bool first = true; next(block); first = false) {
-            if (first && block.text.starts_with(kByteOrderMark)) block.text.remove_prefix(kByteOrderMark.size());
+            if (first) block.text = without_byte_order_mark(block.text);
             VectorLines lines(block.text);
             if (!header_ && may_have_header()) {
                 header_ = next_header(lines);

@@ -4,13 +4,10 @@
 #include <cstdint>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/text/utf8.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
-namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-}  // namespace
+namespace {}  // namespace
 
 WordList::WordList(const std::filesystem::path& path) : lines_(path) {
     for (std::optional<std::string_view> line = lines_.next(); line; line = lines_.next()) {
@@ -18,7 +15,7 @@ WordList::WordList(const std::filesystem::path& path) : lines_(path) {
             take_vocabulary(path);
             break;
         }
-        if (words_.empty() && line->starts_with(kByteOrderMark)) line->remove_prefix(kByteOrderMark.size());
+        if (words_.empty()) line = without_byte_order_mark(*line);
         if (line->ends_with('\r')) line->remove_suffix(1);
         if (line->empty()) lines_.fail("an empty line, where the word of row ", words_.size(), " should be");
         words_.push_back(*line);
