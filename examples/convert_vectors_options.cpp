@@ -1,7 +1,9 @@
 // The output's extension says its format, and the output's name that of the second file.
 #include "convert_vectors_options.hpp"
 
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <map>
 
 #include "command_line.hpp"
@@ -141,6 +143,10 @@ ConvertSettings parse_convert_settings(int argc, char** argv) {
     add_format_options(app, from, to, settings.tensor);
     add_choice_options(app, settings);
     add_common_options(app, settings.threads);
+    if (argc == 1) {  // asked for nothing, it says what it can do
+        std::cout << app.help();
+        std::exit(0);
+    }
     parse_or_exit(app, argc, argv, [&] { complete(settings, from, to); });
     return settings;
 }

@@ -29,6 +29,14 @@ gzip -k four.vec
 run four.vec.gz out.txt
 check 'gzip is read' cmp out.txt four.txt
 
+run
+check 'without arguments it says what it can do' exits 0
+check 'which is convert' says 'convert_vectors [OPTIONS] INPUT OUTPUT'
+run four.txt three.txt --to npy --output-words four.txt
+check 'what is read is not replaced' refused 2 'four.txt is read and would be replaced'
+run four.txt out.txt.gz --to text
+check 'nothing is compressed' refused 2 'choose a name without .gz'
+
 run three.txt out.bin
 check 'text to word2vec-binary' exits 0
 check 'it begins with a header' test "$(head -n 1 out.bin)" == '3 3'
