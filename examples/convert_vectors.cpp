@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include <embergrad/embergrad.hpp>
+#include <embergrad/text/utf8.hpp>
 
 #include "convert_vectors_options.hpp"
 #include "interrupt.hpp"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <embergrad/embergrad.hpp>
+#include <embergrad/text/utf8.hpp>
 
 #include "interrupt.hpp"
 #include "number_text.hpp"
