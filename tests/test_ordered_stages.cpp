@@ -66,7 +66,7 @@ TEST_CASE("ordered stages: every piece is taken once and in order, whatever the 
     for (const int threads : {1, 2, 5}) {
         const Threads scope(threads);
         for (const std::size_t slots : {std::size_t{1}, std::size_t{2}, kSlots}) {
-            for (const std::size_t pieces : {0, 1, 3, 500}) {
+            for (const std::size_t pieces : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{500}}) {
                 Squares squares(pieces);
                 detail::run_ordered(squares, slots);
                 check_squares(squares.taken, pieces);

@@ -440,7 +440,7 @@ TEST_CASE(
     Strings words;
     for (int i = 0; i < 500; ++i) words.push_back("w" + std::to_string(i));
     for (const VectorFormat format : {kText, kWord2vecText, kBinary, kNpy, kSafetensors}) {
-        for (const std::size_t d : {1, 2, 100}) {
+        for (const std::size_t d : {std::size_t{1}, std::size_t{2}, std::size_t{100}}) {
             Array values(Shape{words.size(), d});
             for (std::size_t i = 0; i < values.size(); ++i)
                 values.data()[i] = static_cast<Real>(static_cast<float>(rng.normal()));
