@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs convert_vectors as a user does: convert_vectors_test.sh PROGRAM
 set -u
-program=$1
+program=$(realpath "$1")
 source "$(dirname "$0")/program_test.sh"
 cd "$folder" || exit 1
 
@@ -169,7 +169,7 @@ mkfifo pipe
 exec 3<>pipe
 "$program" pipe out.vec >out 2>err 3>&- &
 process=$!
-awk -v from=0 "$lines" >&3
+timeout 60 awk -v from=0 "$lines" >&3
 kill -INT $process
 awk -v from=1000000 "$lines" >&3 &
 writer=$!
