@@ -8,9 +8,9 @@ cd "$folder" || exit 1
 holds() { cmp "$1" <(printf '%b' "$2"); }  # holds FILE CONTENT
 nothing_written() { [[ ! -e out.vec ]] && ! compgen -G '.embergrad-*' >/dev/null; }
 
-printf 'the 0.5 -1 2\nnew 0.25 1e-30 3\n. . . 4 5 6\ncaf\xc3\xa9 7 8 9\n' >four.txt
+printf 'the 0.5 -1 2\nnew 0.25 0.125 3\n. . . 4 5 6\ncaf\xc3\xa9 7 8 9\n' >four.txt
 printf '4 3\n' | cat - four.txt >four.vec
-printf 'the 0.5 -1 2\nnew 0.25 1e-30 3\ncaf\xc3\xa9 7 8 9\n' >three.txt  # no word has a space
+printf 'the 0.5 -1 2\nnew 0.25 0.125 3\ncaf\xc3\xa9 7 8 9\n' >three.txt  # no word has a space
 
 # Each format, written and read back.
 run four.txt out.vec
@@ -62,7 +62,7 @@ done
 mkdir view
 run four.txt view/vectors.tsv
 check 'text to projector' exits 0
-check 'the vectors have tabs' holds view/vectors.tsv '0.5\t-1\t2\n0.25\t1e-30\t3\n4\t5\t6\n7\t8\t9\n'
+check 'the vectors have tabs' holds view/vectors.tsv '0.5\t-1\t2\n0.25\t0.125\t3\n4\t5\t6\n7\t8\t9\n'
 check 'the words are beside them' holds view/metadata.tsv 'the\nnew\n. . .\ncaf\xc3\xa9\n'
 
 # Every option counts.
@@ -76,7 +76,7 @@ run four.txt out.txt --from text
 check '--from text works' cmp out.txt four.txt
 run four.txt out.txt --limit 2
 check '--limit works' exits 0
-check '--limit counts' holds out.txt 'the 0.5 -1 2\nnew 0.25 1e-30 3\n'
+check '--limit counts' holds out.txt 'the 0.5 -1 2\nnew 0.25 0.125 3\n'
 run four.txt out.txt --dimension 2
 check '--dimension counts' refused 1 'four.txt: '
 run four.txt out.txt --dimension 3 --threads 1
@@ -89,7 +89,7 @@ check '--tensor counts' refused 1 'weight'
 printf '\xef\xbb\xbfnew\r\n\nof\n. . .' >list.txt
 run four.txt list.vec --vocabulary list.txt
 check '--vocabulary works' exits 0
-check '--vocabulary counts' holds list.vec '2 3\nnew 0.25 1e-30 3\n. . . 4 5 6\n'
+check '--vocabulary counts' holds list.vec '2 3\nnew 0.25 0.125 3\n. . . 4 5 6\n'
 check 'and says how many there are' says 'vocabulary  2 of its 3 words have a vector'
 printf 'embergrad vocabulary 1\nlowercase 0\ndetach_punctuation 0\nspecials pad\ntokens 3\n<PAD>\t0\nthe\t5\nof\t2\n' \
     >vocabulary.txt
