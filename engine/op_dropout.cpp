@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
 
@@ -39,8 +40,7 @@ Var dropout(Var x, double p) {
         y.on_backward([=] {
             const Real* dy = y.grad().data();
             const Real* kept = mask.value().data();
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = y.size(); i < n; ++i) dx[i] += dy[i] * kept[i];
+            detail::accumulate(x, [=](std::size_t i) { return dy[i] * kept[i]; });
         });
     }
     return y;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
 
@@ -23,8 +24,7 @@ Var unary(Var x, F f, Derivative df) {
         y.on_backward([=] {
             const Real* dy = y.grad().data();
             const Real* read = reads == Reads::input ? x.value().data() : y.value().data();
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = y.size(); i < n; ++i) dx[i] += df(dy[i], read[i]);
+            detail::accumulate(x, [=](std::size_t i) { return df(dy[i], read[i]); });
         });
     }
     return y;
@@ -113,12 +113,11 @@ void add_gradient(Var out, Var self, Var other, Derivative df) {
     const Real* g = out.grad().data();
     const Real* self_value = reads_self<Derivative> ? self.value().data() : nullptr;
     const Real* other_value = reads_other<Derivative> ? other.value().data() : nullptr;
-    Real* dself = self.grad().data();
     if (same_shape(self.shape(), other.shape())) {
-        for (std::size_t i = 0, n = out.size(); i < n; ++i)
-            dself[i] += derivative_at(df, g[i], self_value, i, other_value, i);
+        detail::accumulate(self, [=](std::size_t i) { return derivative_at(df, g[i], self_value, i, other_value, i); });
         return;
     }
+    Real* dself = self.grad().data();
     const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
     if (!is_repeated(self, out)) {
         for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {

@@ -35,7 +35,7 @@ void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size
 void add_dense_gradient(Var table, Var out, const IdArray& ids, std::int64_t padding, bool by_frequency) {
     const std::size_t d = table.dim(1);
     const Real* dout = out.grad().data();
-    Real* dtable = table.grad().data();
+    Real* dtable = table.grad_rows({ids.data(), ids.size()}).data();
     const auto inverse = by_frequency ? inverse_counts(ids) : RealVector();
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::int64_t id = ids.data()[i];

@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/axis.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -13,10 +16,16 @@ using detail::AlongAxis;
 using detail::reduced_shape;
 using detail::resolve_axis;
 
-double total(const Real* values, std::size_t n) {
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]);
-    return sum;
+/// In lanes side by side: one sum alone would wait for each addition to end before the next.
+EMBERGRAD_SIMD double total(const Real* values, std::size_t n) {
+    constexpr std::size_t kLanes = 32;
+    std::array<double, kLanes> sums{};
+    std::size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += static_cast<double>(values[i + lane]);
+    }
+    for (; i < n; ++i) sums[0] += static_cast<double>(values[i]);
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 /// sum(x) / divisor: 1 for a sum, n for a mean.
@@ -26,8 +35,7 @@ Var divided_sum(Var x, double divisor) {
     if (y.needs_grad()) {
         y.on_backward([=] {
             const Real g = y.grad().data()[0] / static_cast<Real>(divisor);
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += g;
+            detail::accumulate(x, [=](std::size_t) { return g; });
         });
     }
     return y;
