@@ -76,12 +76,11 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     const std::size_t v = table.shape()[0], d = table.shape()[1];
     check_embedding_options(options, v);
     check_ids("embedding", ids, v);
-    if (options.max_norm && tape.training()) renorm_table(table, ids, options);
-
     Shape shape(ids.shape());
     shape.push_back(d);
     const Var weight = tape.leaf(table);
     const Var out = tape.result(shape, {weight});
+    if (options.max_norm && tape.training()) renorm_table(table, ids, options);  // nothing fails from here on
     Real* to = out.mutable_value().data();
     gather(table.value().data(), ids.data(), ids.size(), d, to);
     if (options.max_norm) renorm_copies(table, ids, options, tape.training(), to);

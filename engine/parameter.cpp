@@ -96,7 +96,8 @@ void RowGradient::erase_rows(const std::vector<bool>& gone) {
 }
 
 void RowGradient::check_fits(const Shape& table) const {
-    require(table.size() == 2 && (size() == 0 || values_.shape() == Shape{size(), table[1]}),
+    const bool empty = size() == 0 && width() == 0;
+    require(table.size() == 2 && (empty || values_.shape() == Shape{size(), table[1]}),
             "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
     const auto v = static_cast<std::int64_t>(table[0]);
     for (std::int64_t row : rows_) {

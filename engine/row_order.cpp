@@ -41,7 +41,8 @@ Positions ascending_order(std::span<const std::int64_t> rows) {
         return order;
     }
     Positions other(rows.size());
-    for (int shift = 0; shift < std::bit_width(static_cast<std::uint64_t>(bits)); shift += kDigitBits) {
+    const auto width = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(bits)));
+    for (int shift = 0; shift < width; shift += kDigitBits) {
         sort_by_digit(rows, shift, order, other);
         std::swap(order, other);
     }
