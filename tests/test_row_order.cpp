@@ -8,6 +8,7 @@
 
 #include "support.hpp"
 
+using namespace embergrad;
 using detail::ascending_order;
 
 namespace {
@@ -32,7 +33,8 @@ TEST_CASE("row order: ascending, equal rows in the order they come, by digits an
                                 std::size_t{129}, std::size_t{3000}}) {
         for (const std::uint64_t below : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{2048}, std::uint64_t{2049},
                                           std::uint64_t{1} << 22, std::uint64_t{1} << 40, std::uint64_t{1} << 63}) {
-            CAPTURE(n), CAPTURE(below);
+            CAPTURE(n);
+            CAPTURE(below);
             std::vector<std::int64_t> rows(n);
             for (std::int64_t& row : rows) row = static_cast<std::int64_t>(rng.below(below));
             check_order(rows);

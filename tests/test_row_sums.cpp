@@ -8,6 +8,7 @@
 #include "support.hpp"
 #include "threads.hpp"
 
+using namespace embergrad;
 using detail::for_each_row, detail::RowSums;
 
 namespace {
@@ -70,11 +71,11 @@ TEST_CASE("row sums: every row is visited once, with any number of threads") {
     const RowGradient gradient = random_gradient(rng, 20000, d, v);
     const auto expected = naive_sums(gradient);
     for (const int threads : {1, 3}) {
-        const testing::Threads guard(threads);
+        const embergrad::testing::Threads guard(threads);
         Array seen = zeros({v, d});
         std::vector<int> visits(v);
         for_each_row(
-            gradient, [](std::size_t row) { CHECK(row < v); },
+            gradient, [=](std::size_t row) { CHECK(row < v); },
             [&](std::size_t row, const Real* sum) {
                 ++visits[row];
                 std::copy_n(sum, d, seen.data() + row * d);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@
 
 #include "support.hpp"
 
+using namespace embergrad;
 using detail::gradient_runs, detail::TouchedRows;
+using embergrad::testing::check_refused, embergrad::testing::check_same;
 
 namespace {
 
@@ -121,7 +124,8 @@ TEST_CASE("touched rows: gradients are the same as ever, step after step") {
 TEST_CASE("touched rows: every optimizer gives the same bits as with a gradient whose rows are not known") {
     for (std::size_t k = 0; k < kOptimizers.size(); ++k) {
         for (const bool freeze : {false, true}) {
-            CAPTURE(k), CAPTURE(freeze);
+            CAPTURE(k);
+            CAPTURE(freeze);
             Rng rng(31);
             const Parameter known(random_table(4)), unknown(random_table(4));
             if (freeze) known.freeze_rows({1, 2, 30}), unknown.freeze_rows({1, 2, 30});
