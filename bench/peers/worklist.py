@@ -208,7 +208,7 @@ class Trec(Item):
         return (logits.argmax(dim=1) == torch.tensor(labels)).double().mean().item()
 
 
-sgd = functools.partial(torch.optim.SGD, lr=0.01)
+sgd = functools.partial(torch.optim.SGD, lr=1e-3)
 
 ITEMS = {
     "W1 uniform": functools.partial(lookup, ids="uniform"),
