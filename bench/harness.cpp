@@ -73,13 +73,16 @@ std::vector<double> timed(Item& item, double seconds) {
 }
 
 nlohmann::json measure(const NamedItem& named, const Inputs& inputs, double seconds) {
-    std::vector<double> times = timed(*named.prepare(inputs), seconds);
+    const std::unique_ptr<Item> item = named.prepare(inputs);
+    std::vector<double> times = timed(*item, seconds);
     std::sort(times.begin(), times.end());
     const auto quantile = [&](double q) {
         return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1))] / named.operations;
     };
-    return {{"item", named.name},       {"median_us", quantile(0.5)}, {"min_us", quantile(0)},
-            {"p25_us", quantile(0.25)}, {"p75_us", quantile(0.75)},   {"repetitions", times.size()}};
+    nlohmann::json line{{"item", named.name},       {"median_us", quantile(0.5)}, {"min_us", quantile(0)},
+                        {"p25_us", quantile(0.25)}, {"p75_us", quantile(0.75)},   {"repetitions", times.size()}};
+    item->describe(line);
+    return line;
 }
 
 nlohmann::json check(const NamedItem& named, const Inputs& inputs) {
@@ -126,7 +129,7 @@ void Results::add_gradients(const Module& module) {
 
 int run(int argc, char** argv, const std::vector<NamedItem>& items) {
     CLI::App app("Items of the work list on the files that bench/inputs.py wrote; a line of JSON for each.");
-    std::string folder, wanted;
+    std::string folder, wanted, trec;
     double seconds = 2;
     int threads = 1;
     bool checking = false;
@@ -138,11 +141,12 @@ int run(int argc, char** argv, const std::vector<NamedItem>& items) {
     }()));
     app.add_option("--seconds", seconds, "how long each is repeated")->capture_default_str();
     app.add_option("--threads", threads)->capture_default_str();
+    app.add_option("--trec", trec, "the folder of TREC.train.tsv and TREC.test.tsv, for W12");
     app.add_flag("--check", checking, "print losses and gradients of three steps, not times");
     CLI11_PARSE(app, argc, argv);
 
     set_num_threads(threads);
-    const Inputs inputs(folder, checking);
+    const Inputs inputs(folder, trec, checking);
     for (const NamedItem& item : items) {
         if (!wanted.empty() && wanted != item.name) continue;
         std::cout << (checking ? check(item, inputs) : measure(item, inputs, seconds)) << std::endl;

@@ -19,10 +19,13 @@ using namespace embergrad;
 /// The folder that bench/inputs.py filled.
 class Inputs {
 public:
-    Inputs(std::string folder, bool checking) : folder_(std::move(folder)), checking_(checking) {}
+    Inputs(std::string folder, std::string trec, bool checking)
+        : folder_(std::move(folder)), trec_(std::move(trec)), checking_(checking) {}
 
     /// Whether results are compared, not timed: dropout is off then.
     bool checking() const { return checking_; }
+    /// The folder of the TREC questions.
+    const std::string& trec() const { return trec_; }
     Array reals(const std::string& name) const;
     /// The entries of the first axis of an array of ids: one for each batch.
     std::vector<IdArray> batches(const std::string& name) const;
@@ -32,7 +35,7 @@ public:
 private:
     std::string path(const std::string& name) const { return folder_ + "/" + name + ".npy"; }
 
-    std::string folder_;
+    std::string folder_, trec_;
     bool checking_;
 };
 
@@ -58,6 +61,8 @@ public:
     /// What is timed, with the batch of this number (they come round again). Tells what it left if there is somebody to
     /// tell.
     virtual void repeat(std::size_t repetition, Results* results) = 0;
+    /// What else there is to say when all has been repeated.
+    virtual void describe(nlohmann::json& /*line*/) const {}
 };
 
 struct NamedItem {
@@ -66,7 +71,7 @@ struct NamedItem {
     double operations = 1;  ///< in a repetition; the times are of one
 };
 
-/// PROGRAM FOLDER [ITEM] [--seconds 2] [--threads 1] [--check]: a line of JSON for each item.
+/// PROGRAM FOLDER [ITEM] [--seconds 2] [--threads 1] [--trec FOLDER] [--check]: a line of JSON for each item.
 int run(int argc, char** argv, const std::vector<NamedItem>& items);
 
 }  // namespace bench
