@@ -1,7 +1,9 @@
 // exp in plain arithmetic: within 2 ulp of the C library's in a longer precision, and the edges exactly.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include <embergrad/engine/rng.hpp>
