@@ -520,6 +520,26 @@ TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/re
     check_edge(zeros({0, 3}), IdArray(), {.reduction = Reduction::sum}, 0, {});
 }
 
+TEST_CASE("cross_entropy: the gradient is written whole, whatever its memory held [6.4]") {
+    const auto after_nan = [](const Shape& shape, const Function& f) {
+        { const std::vector<Array> dirty(8, full(shape, static_cast<Real>(kNaN))); }  // blocks that are used again
+        return run({doubled_wave(shape)}, f)[1];
+    };
+    const CrossEntropyOptions options{.ignore_index = 1};
+    for (const Shape& shape : {Shape{40, 30}, Shape{8, 30, 5}}) {
+        IdArray ids(shape.size() == 2 ? Shape{40} : Shape{8, 5});
+        for (std::size_t i = 0; i < 40; ++i) ids.data()[i] = static_cast<std::int64_t>(i % 3);
+        const auto once = [&](const Vars& v) { return cross_entropy(v[0], ids, options); };
+        const Array gradient = after_nan(shape, once);
+        double sum = 0;
+        for (Real g : gradient) sum += std::abs(static_cast<double>(g));
+        CHECK(std::isfinite(sum));
+        Array doubled = after_nan(shape, [&](const Vars& v) { return once(v) + once(v); });
+        for (Real& g : doubled) g /= 2;
+        check_same(doubled, gradient);
+    }
+}
+
 TEST_CASE("cross_entropy: a NaN row that is ignored does no harm [6.4]") {
     check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
 }
