@@ -107,6 +107,16 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
 /// Whether an input of this shape is repeated along some axis to meet the other.
 bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape()); }
 
+/// The two gradients of f(a, a) in one pass.
+template <class DerivativeA, class DerivativeB>
+void add_both_gradients(Var out, Var a, DerivativeA da, DerivativeB db) {
+    const Real* g = out.grad().data();
+    const Real* value = reads_other<DerivativeA> || reads_other<DerivativeB> ? a.value().data() : nullptr;
+    detail::accumulate(a, [=](std::size_t i) {
+        return derivative_at(da, g[i], value, i, value, i) + derivative_at(db, g[i], value, i, value, i);
+    });
+}
+
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
 template <class Derivative>
 void add_gradient(Var out, Var self, Var other, Derivative df) {
@@ -147,6 +157,7 @@ Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
     }
     if (out.needs_grad()) {
         out.on_backward([=] {
+            if (a == b) return add_both_gradients(out, a, da, db);
             if (a.needs_grad()) add_gradient(out, a, b, da);
             if (b.needs_grad()) add_gradient(out, b, a, db);
         });

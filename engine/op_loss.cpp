@@ -1,6 +1,7 @@
 // Cross entropy: softmax, logarithm and loss in one pass over the logits; the softmax is kept for the way back.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include <embergrad/engine/axis.hpp>
@@ -109,6 +110,9 @@ Shape target_shape(Var logits) {
 Var reduced_result(Var logits, Var other, Reduction reduction) {
     return logits.tape().result(reduction == Reduction::none ? target_shape(logits) : Shape{}, {logits, other});
 }
+
+/// What a mean divides by. Over targets of no weight it is NaN, also where label smoothing leaves them a loss.
+double mean_divisor(double weights) { return weights == 0 ? std::numeric_limits<double>::quiet_NaN() : weights; }
 
 /// The upstream gradient of row i's loss.
 double row_gradient(Var loss, std::size_t i, Reduction reduction, double denominator) {
@@ -243,7 +247,8 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     const Var loss = reduced_result(logits, logits, options.reduction);
 
     Losses losses(rows.b, 0.0);
-    const double denominator = compute_losses(rows, logits.value().data(), targets.data(), softmax, losses);
+    const double denominator =
+        mean_divisor(compute_losses(rows, logits.value().data(), targets.data(), softmax, losses));
     store_losses(loss, losses, options.reduction, denominator);
 
     if (loss.needs_grad()) {

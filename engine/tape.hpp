@@ -106,6 +106,8 @@ public:
     /// Throws std::logic_error if the value needs none.
     Array& grad() const;
     Tape& tape() const;
+    /// The same value of the same tape (not: equal values)?
+    friend bool operator==(const Var&, const Var&) = default;
 
     // For authors of ops.
     /// A result's values, to be written. Throws std::logic_error for a leaf.

@@ -459,7 +459,10 @@ TEST_CASE("cross_entropy: no rows because of any axis; all ignored; weights of n
     const std::vector<double> nothing(24, 0.0), nan(24, kNaN);
     check_edge(deep, IdArray(Shape{2, 4}, -100), {}, kNaN, nothing);
     check_edge(deep, IdArray(Shape{2, 4}, 255), {.ignore_index = 255, .reduction = Reduction::sum}, 0, nothing);
-    check_edge(deep, IdArray(Shape{2, 4}, 1), {.weight = array({3}, {1, 0, 1})}, kNaN, nan);
+    for (const double smoothing : {0.0, 0.1, 1.0}) {
+        const CrossEntropyOptions no_sum{.weight = array({3}, {1, 0, 1}), .label_smoothing = smoothing};
+        check_edge(deep, IdArray(Shape{2, 4}, 1), no_sum, kNaN, nan);
+    }
 }
 
 TEST_CASE("cross_entropy: an image's worth of rows in Real agrees with double [6.2]") {
