@@ -150,7 +150,7 @@ struct KeptRows {
         }
     }
     [[gnu::always_inline]] void prefetch_after(std::size_t row, std::size_t d) const {
-        if (row + kPrefetch < rows.size()) prefetch_row(rows[row + kPrefetch], d);
+        if (row + kRowsAhead < rows.size()) prefetch_row(rows[row + kRowsAhead], d);
     }
 };
 
