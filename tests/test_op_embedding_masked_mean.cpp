@@ -76,7 +76,7 @@ void check_same_gradient(const Parameter& actual, const Parameter& expected) {
 void check_as_two_ops(const Case& c) {
     INFO(c.text);
     const Outcome one = outcome(c, embedding_masked_mean), two = outcome(c, two_ops);
-    check_same(one.value, two.value);
+    check_arrays_near(one.value, two.value);  // the sums are added up in blocks of other sizes
     check_same(one.table.value(), two.table.value());
     check_same_gradient(one.table, two.table);
     CHECK(one.table.version() == two.table.version());
@@ -95,7 +95,7 @@ std::string thrown(F f) {
 
 }  // namespace
 
-TEST_CASE("embedding_masked_mean: random lookups with every option are the two ops, bit for bit") {
+TEST_CASE("embedding_masked_mean: random lookups with every option are the two ops, the gradients bit for bit") {
     for (std::uint64_t seed = 1; seed <= 600; ++seed) check_as_two_ops(random_case(seed));
 }
 
@@ -106,9 +106,13 @@ TEST_CASE("embedding_masked_mean: many texts, the same bits with one thread as w
         for (std::int64_t& id : c.ids) id = static_cast<std::int64_t>(rng.below(90));
         for (std::int64_t& length : c.lengths) length = static_cast<std::int64_t>(rng.below(71));
         c.options = {.padding_idx = 4, .scale_grad_by_freq = true, .sparse = sparse};
+        std::optional<Array> alone;
         for (const int threads : {1, 3}) {
             const Threads scope(threads);
             check_as_two_ops(c);
+            const Array value = outcome(c, embedding_masked_mean).value;
+            if (alone) check_same(value, *alone);
+            alone = value;
         }
     }
 }
