@@ -15,6 +15,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 using IdVector = std::vector<std::int64_t, Allocator<std::int64_t>>;
 using RealVector = std::vector<Real, Allocator<Real>>;
 
+constexpr std::size_t kRowsAhead = 32;  // are prefetched: a lookup does so little with a row that 16 come too late
 constexpr std::size_t kRowTile = 2048;  // rows a thread reads before it takes the next tile
 constexpr std::int64_t kNoRow = -1;
 

@@ -4,6 +4,7 @@
 #include <embergrad/engine/embedding_rows.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/streaming.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -23,9 +24,11 @@ void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOp
 
 /// to[i] = table[ids[i]]
 void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size_t d, Real* to) {
+    const bool streamed = is_streamed(n, d);
     parallel_for(n, kRowTile, [=](std::size_t begin, std::size_t end) {
+        if (streamed) return stream_rows(table, ids, begin, end, d, to);
         for (std::size_t i = begin; i < end; ++i) {
-            if (i + kPrefetch < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kPrefetch]) * d, d);
+            if (i + kRowsAhead < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kRowsAhead]) * d, d);
             std::copy_n(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
         }
     });

@@ -4,6 +4,7 @@
 
 #include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/axis.hpp>
+#include <embergrad/engine/masked_lengths.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/row_math.hpp>
 #include <embergrad/engine/simd.hpp>
@@ -130,18 +131,6 @@ EMBERGRAD_SIMD void log_softmax_gradient(const Real* __restrict y, const Real* _
     detail::put(dx, n, add, [=](std::size_t i) { return dy[i] - detail::exp_nonpositive(y[i]) * dy_sum; });
 }
 
-void check_lengths(Var x, const IdArray& lengths) {
-    require(x.rank() == 3, "masked_mean: x must be (B, L, D), not ", x.shape());
-    require(lengths.shape() == Shape{x.dim(0)}, "masked_mean: lengths must be of shape ", Shape{x.dim(0)}, " for x ",
-            x.shape(), ", not ", lengths.shape());
-    const auto longest = static_cast<std::int64_t>(x.dim(1));
-    for (std::size_t b = 0; b < lengths.size(); ++b) {
-        const std::int64_t length = lengths.data()[b];
-        require(length >= 0 && length <= longest, "masked_mean: length ", length, " at position ", b, " is outside 0..",
-                longest);
-    }
-}
-
 Real one_over(std::int64_t length) {
     return length == 0 ? Real{0} : static_cast<Real>(1.0 / static_cast<double>(length));
 }
@@ -246,7 +235,7 @@ Var log_softmax(Var x, std::int64_t axis) {
 }
 
 Var masked_mean(Var x, const IdArray& lengths) {
-    check_lengths(x, lengths);
+    detail::check_lengths(x.shape(), lengths);
     const std::size_t b = x.dim(0), l = x.dim(1), d = x.dim(2);
     const Var y = x.tape().result({b, d}, {x});
     const Real* from = x.value().data();
