@@ -4,7 +4,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-void add_run(std::vector<GradientRun>& runs, const GradientRun& run) {
+void add_run(GradientRuns& runs, const GradientRun& run) {
     if (run.begin == run.end) return;
     if (!runs.empty() && runs.back().end == run.begin && runs.back().zero == run.zero)
         runs.back().end = run.end;
@@ -14,8 +14,8 @@ void add_run(std::vector<GradientRun>& runs, const GradientRun& run) {
 
 }  // namespace
 
-std::vector<GradientRun> gradient_runs(const Parameter& parameter) {
-    std::vector<GradientRun> runs;
+GradientRuns gradient_runs(const Parameter& parameter) {
+    GradientRuns runs;
     const TouchedRows& touched = parameter.touched_rows();
     if (touched.all() || parameter.has_frozen_rows()) {
         for (const auto& [begin, end] : parameter.trainable_runs()) runs.push_back({begin, end, false});

@@ -16,14 +16,16 @@ struct GradientRun {
     bool zero = false;               // the gradient is, all along
 };
 
+using GradientRuns = std::vector<GradientRun, Allocator<GradientRun>>;
+
 /// Ascending, neighbours of one kind joined. Where rows are frozen, nothing is known to be zero.
-std::vector<GradientRun> gradient_runs(const Parameter& parameter);
+GradientRuns gradient_runs(const Parameter& parameter);
 
 /// Calls update(begin, end, zero) for pieces of the runs, on all threads.
 template <class Update>
 void for_each_run(const Parameter& parameter, Update update) {
     constexpr std::size_t kTileValues = std::size_t{1} << 16;
-    const std::vector<GradientRun> runs = gradient_runs(parameter);
+    const GradientRuns runs = gradient_runs(parameter);
     parallel_for(parameter.size(), kTileValues, [&](std::size_t begin, std::size_t end) {
         auto run = std::partition_point(runs.begin(), runs.end(), [=](const auto& r) { return r.end <= begin; });
         for (; run != runs.end() && run->begin < end; ++run)

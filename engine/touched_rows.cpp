@@ -7,8 +7,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-std::vector<std::size_t> TouchedRows::ascending() const {
-    std::vector<std::size_t> ascending;
+std::vector<std::size_t, Allocator<std::size_t>> TouchedRows::ascending() const {
+    std::vector<std::size_t, Allocator<std::size_t>> ascending;
     ascending.reserve(rows_.size());
     for (std::size_t position : ascending_order(rows_)) {
         const auto row = static_cast<std::size_t>(rows_[position]);

@@ -26,7 +26,7 @@ public:
     /// In any order, some several times; meaningless if all() are.
     std::span<const std::int64_t> rows() const { return rows_; }
     /// Each once, ascending.
-    std::vector<std::size_t> ascending() const;
+    std::vector<std::size_t, Allocator<std::size_t>> ascending() const;
 
     void touch_all() {
         if (all_) return;

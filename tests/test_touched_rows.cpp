@@ -22,6 +22,8 @@ using embergrad::testing::check_refused, embergrad::testing::check_same;
 
 namespace {
 
+using Rows = std::vector<std::size_t, Allocator<std::size_t>>;
+
 constexpr std::size_t kV = 40, kD = 3;
 
 Array random_table(std::uint64_t seed) {
@@ -73,11 +75,11 @@ TEST_CASE("touched rows: the gradient of a lookup knows its rows, whatever else 
     const Parameter table(random_table(1));
     look_up(table, {7, 3, 7});
     CHECK_FALSE(table.touched_rows().all());
-    CHECK(table.touched_rows().ascending() == std::vector<std::size_t>{3, 7});
+    CHECK(table.touched_rows().ascending() == Rows{3, 7});
     look_up(table, {9});
-    CHECK(table.touched_rows().ascending() == std::vector<std::size_t>{3, 7, 9});
+    CHECK(table.touched_rows().ascending() == Rows{3, 7, 9});
     table.add_grad(RowGradient({11}, ones({1, kD})));
-    CHECK(table.touched_rows().ascending() == std::vector<std::size_t>{3, 7, 9, 11});
+    CHECK(table.touched_rows().ascending() == Rows{3, 7, 9, 11});
     table.zero_grad(false);
     CHECK(table.touched_rows().ascending().empty());
     check_same(table.grad(), zeros({kV, kD}));
