@@ -98,7 +98,7 @@ Item row_step(const Inputs& inputs, const std::string& ids, MakeOptimizer make_o
 std::shared_ptr<SparseAdam> sparse_adam(const Tensor& weight) { return std::make_shared<SparseAdam>(weight); }
 
 std::shared_ptr<torch::optim::SGD> sgd(const Tensor& weight) {
-    return std::make_shared<torch::optim::SGD>(std::vector<Tensor>{weight}, torch::optim::SGDOptions(0.01));
+    return std::make_shared<torch::optim::SGD>(std::vector<Tensor>{weight}, torch::optim::SGDOptions(1e-3));
 }
 
 /// The item of a model trained by Adam; loss_of(k) is its loss on batch k.
