@@ -75,6 +75,7 @@ std::vector<Training> trainings() {
         };
     };
     const auto sparse_adam = [](const Embedding& layer) { return std::make_unique<SparseAdam>(layer.parameters()); };
+    const auto adagrad = [](const Embedding& layer) { return std::make_unique<Adagrad>(layer.parameters()); };
     constexpr GradientKind dense = GradientKind::dense, rows = GradientKind::rows;
     return {{"SGD", {.gradient = dense, .optimizer = OptimizerKind::sgd}, sgd(0)},
             {"SGD, rows", {.gradient = rows, .optimizer = OptimizerKind::sgd, .lookups = 4}, sgd(0)},
@@ -82,7 +83,9 @@ std::vector<Training> trainings() {
             {"momentum, rows", {.gradient = rows, .optimizer = OptimizerKind::sgd_momentum, .lookups = 4}, sgd(0.9)},
             {"Adam", {.gradient = dense, .optimizer = OptimizerKind::adam}, adam(false)},
             {"amsgrad", {.gradient = dense, .optimizer = OptimizerKind::adam_amsgrad}, adam(true)},
-            {"SparseAdam", {.gradient = rows, .optimizer = OptimizerKind::sparse_adam, .lookups = 4}, sparse_adam}};
+            {"SparseAdam", {.gradient = rows, .optimizer = OptimizerKind::sparse_adam, .lookups = 4}, sparse_adam},
+            {"Adagrad", {.gradient = dense, .optimizer = OptimizerKind::adagrad}, adagrad},
+            {"Adagrad, rows", {.gradient = rows, .optimizer = OptimizerKind::adagrad, .lookups = 4}, adagrad}};
 }
 
 }  // namespace
