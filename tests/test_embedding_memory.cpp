@@ -11,6 +11,7 @@
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/models/embedding_memory.hpp>
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
