@@ -33,8 +33,8 @@ Var dropout(Var x, double p) {
     const Var y = x.tape().result(x.shape(), {x});
     const Real* from = x.value().data();
     const Real* factor = mask.value().data();
-    Real* to = y.mutable_value().data();
-    for (std::size_t i = 0, n = y.size(); i < n; ++i) to[i] = from[i] * factor[i];  // inf * 0 = NaN, as PyTorch's
+    detail::put_each(y.mutable_value().data(), y.size(), false,
+                     [=](std::size_t i) { return from[i] * factor[i]; });  // inf * 0 = NaN, as PyTorch's
 
     if (y.needs_grad()) {
         y.on_backward([=] {

@@ -17,8 +17,7 @@ template <Reads reads, class F, class Derivative>
 Var unary(Var x, F f, Derivative df) {
     const Var y = x.tape().result(x.shape(), {x});
     const Real* from = x.value().data();
-    Real* to = y.mutable_value().data();
-    for (std::size_t i = 0, n = y.size(); i < n; ++i) to[i] = f(from[i]);
+    detail::put_each(y.mutable_value().data(), y.size(), false, [=](std::size_t i) { return f(from[i]); });
 
     if (y.needs_grad()) {
         y.on_backward([=] {
@@ -150,7 +149,7 @@ Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
     const Real* y = b.value().data();
     Real* to = out.mutable_value().data();
     if (same) {
-        for (std::size_t i = 0, n = out.size(); i < n; ++i) to[i] = f(x[i], y[i]);
+        detail::put_each(to, out.size(), false, [=](std::size_t i) { return f(x[i], y[i]); });
     } else {
         for_each_element(broadcast(op, a.shape(), b.shape()),
                          [&](std::size_t o, std::size_t i, std::size_t j) { to[o] = f(x[i], y[j]); });
