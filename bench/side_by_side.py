@@ -140,7 +140,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--trec", help="folder of the TREC questions; without it W12 is left out")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.items) - set(ITEMS)
     if unknown:
         parser.error(f"no such item: {', '.join(sorted(unknown))}; there are {', '.join(ITEMS)}")
