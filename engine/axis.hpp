@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/memory.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
@@ -29,6 +31,35 @@ struct AlongAxis {
             for (std::size_t j = 0; j < inner; ++j) visit(i * n * inner + j, i * inner + j);
         }
     }
+};
+
+/// The entries of a lane side by side: where they are, or copied here.
+class LaneRoom {
+public:
+    explicit LaneRoom(const AlongAxis& along) : along_(along), room_(along.inner == 1 ? 0 : along.n) {}
+
+    /// The lane whose first entry is values[first].
+    const Real* read(const Real* values, std::size_t first) {
+        const Real* lane = values + first;
+        if (along_.inner == 1) return lane;
+        for (std::size_t i = 0; i < along_.n; ++i) room_[i] = lane[i * along_.inner];
+        return room_.data();
+    }
+    /// fill(lane, add) writes the entries of a lane, or adds to them.
+    template <class Fill>
+    void write(Real* values, std::size_t first, bool add, Fill fill) {
+        Real* lane = values + first;
+        if (along_.inner == 1) return fill(lane, add);
+        fill(room_.data(), false);
+        for (std::size_t i = 0; i < along_.n; ++i) {
+            Real& entry = lane[i * along_.inner];
+            entry = add ? entry + room_[i] : room_[i];
+        }
+    }
+
+private:
+    AlongAxis along_;
+    std::vector<Real, Allocator<Real>> room_;
 };
 
 /// The shape without an axis, or with extent 1 there.

@@ -10,24 +10,38 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-/// The q-norm of a row in double: a float32 row of 1e30s has a norm.
-double row_norm(const Real* row, std::size_t d, double q) {
-    double norm = q == -std::numeric_limits<double>::infinity() ? std::numeric_limits<double>::infinity() : 0;
+/// The largest |x|, or for a negative q the smallest; NaN if there is one.
+double extreme(const Real* row, std::size_t d, double q) {
+    double most = q < 0 ? std::numeric_limits<double>::infinity() : 0;
     for (std::size_t j = 0; j < d; ++j) {
         const double x = std::abs(static_cast<double>(row[j]));
-        if (q == 2)
-            norm += x * x;
-        else if (q == 1)
-            norm += x;
-        else if (q == 0)
-            norm += x != 0;
-        else if (std::isinf(q))
-            norm = std::isnan(x) ? x : (q > 0 ? std::max(norm, x) : std::min(norm, x));
-        else
-            norm += std::pow(x, q);
+        if (std::isnan(x)) return x;
+        most = q < 0 ? std::min(most, x) : std::max(most, x);
     }
-    if (q == 2) return std::sqrt(norm);
-    return q == 0 || q == 1 || std::isinf(q) ? norm : std::pow(norm, 1 / q);
+    return most;
+}
+
+/// The sum of |x / unit|^q.
+double power_sum(const Real* row, std::size_t d, double q, double unit) {
+    double sum = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+        const double x = std::abs(static_cast<double>(row[j])) / unit;
+        sum += q == 2 ? x * x : q == 1 ? x : std::pow(x, q);
+    }
+    return sum;
+}
+
+double root(double sum, double q) { return q == 2 ? std::sqrt(sum) : q == 1 ? sum : std::pow(sum, 1 / q); }
+
+/// The q-norm of a row in double; where the powers overflow or vanish, relative to the largest of the row.
+double row_norm(const Real* row, std::size_t d, double q) {
+    if (q == 0) return static_cast<double>(std::count_if(row, row + d, [](Real x) { return x != 0; }));
+    if (std::isinf(q)) return extreme(row, d, q);
+    const double sum = power_sum(row, d, q, 1);
+    if (std::isnormal(sum)) return root(sum, q);
+    const double most = extreme(row, d, q);
+    if (most == 0 || !std::isfinite(most)) return most;
+    return most * root(power_sum(row, d, q, most), q);
 }
 
 }  // namespace

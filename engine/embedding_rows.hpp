@@ -8,20 +8,16 @@
 #include <vector>
 
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/prefetch.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 using IdVector = std::vector<std::int64_t, Allocator<std::int64_t>>;
 using RealVector = std::vector<Real, Allocator<Real>>;
 
-constexpr std::size_t kPrefetch = 16;   // rows ahead: a table larger than the cache is waited for otherwise
+constexpr std::size_t kRowsAhead = 32;  // are prefetched: a lookup does so little with a row that 16 come too late
 constexpr std::size_t kRowTile = 2048;  // rows a thread reads before it takes the next tile
 constexpr std::int64_t kNoRow = -1;
-
-/// Always in place: g++ takes a function that only prefetches for one without effects, and drops its calls.
-[[gnu::always_inline]] inline void prefetch_row(const Real* row, std::size_t d) {
-    for (std::size_t j = 0; j < d; j += 64 / sizeof(Real)) __builtin_prefetch(row + j);
-}
 
 /// Throws std::invalid_argument, in the name of `op`, for what check_embedding_options refuses.
 void check_lookup_options(std::string_view op, const EmbeddingOptions& options, std::size_t v);

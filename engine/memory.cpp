@@ -39,7 +39,7 @@ constexpr std::size_t kSmall = std::size_t{64} << 10;     // below this a class 
 constexpr std::size_t kSmallKept = std::size_t{8} << 20;  // (a million scalars must not stay for ever)
 constexpr std::size_t kClasses = 8 * 64;
 
-std::atomic<std::size_t> memory_cap{std::size_t{1} << 30};
+std::atomic<std::size_t> kept_at_most{std::size_t{1} << 30};
 
 /// The class of a size: tiny ones, sizes up to 512 in steps of 64, then eight steps a doubling.
 std::size_t class_of(std::size_t bytes) {
@@ -108,7 +108,7 @@ public:
         const std::size_t size = size_of_class(size_class);
         FreeList& list = free_[size_class];
         const bool full = size < kSmall && list.blocks * size >= kSmallKept;
-        if (full || stats_.kept_bytes + size > memory_cap.load(std::memory_order_relaxed)) return std::free(block);
+        if (full || stats_.kept_bytes + size > kept_at_most.load(std::memory_order_relaxed)) return std::free(block);
         allow_access(block, sizeof(FreeBlock));
         list.first = ::new (block) FreeBlock{list.first};
         forbid_access(list.first + 1, size - sizeof(FreeBlock));
@@ -190,6 +190,7 @@ void release_memory() {
     detail::trim_heap();
 }
 
-void set_memory_cap(std::size_t bytes) { memory_cap = bytes; }
+void set_memory_cap(std::size_t bytes) { kept_at_most = bytes; }
+std::size_t memory_cap() { return kept_at_most; }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

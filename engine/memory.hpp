@@ -26,6 +26,7 @@ void release_memory();
 
 /// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once.
 void set_memory_cap(std::size_t bytes);
+std::size_t memory_cap();
 
 namespace detail {
 

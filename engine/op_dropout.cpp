@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
 
@@ -32,15 +33,14 @@ Var dropout(Var x, double p) {
     const Var y = x.tape().result(x.shape(), {x});
     const Real* from = x.value().data();
     const Real* factor = mask.value().data();
-    Real* to = y.mutable_value().data();
-    for (std::size_t i = 0, n = y.size(); i < n; ++i) to[i] = from[i] * factor[i];  // inf * 0 = NaN, as PyTorch's
+    detail::put_each(y.mutable_value().data(), y.size(), false,
+                     [=](std::size_t i) { return from[i] * factor[i]; });  // inf * 0 = NaN, as PyTorch's
 
     if (y.needs_grad()) {
         y.on_backward([=] {
             const Real* dy = y.grad().data();
             const Real* kept = mask.value().data();
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = y.size(); i < n; ++i) dx[i] += dy[i] * kept[i];
+            detail::accumulate(x, [=](std::size_t i) { return dy[i] * kept[i]; });
         });
     }
     return y;

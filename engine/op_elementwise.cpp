@@ -2,6 +2,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
 
@@ -16,15 +17,13 @@ template <Reads reads, class F, class Derivative>
 Var unary(Var x, F f, Derivative df) {
     const Var y = x.tape().result(x.shape(), {x});
     const Real* from = x.value().data();
-    Real* to = y.mutable_value().data();
-    for (std::size_t i = 0, n = y.size(); i < n; ++i) to[i] = f(from[i]);
+    detail::put_each(y.mutable_value().data(), y.size(), false, [=](std::size_t i) { return f(from[i]); });
 
     if (y.needs_grad()) {
         y.on_backward([=] {
             const Real* dy = y.grad().data();
             const Real* read = reads == Reads::input ? x.value().data() : y.value().data();
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = y.size(); i < n; ++i) dx[i] += df(dy[i], read[i]);
+            detail::accumulate(x, [=](std::size_t i) { return df(dy[i], read[i]); });
         });
     }
     return y;
@@ -107,18 +106,27 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
 /// Whether an input of this shape is repeated along some axis to meet the other.
 bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape()); }
 
+/// The two gradients of f(a, a) in one pass.
+template <class DerivativeA, class DerivativeB>
+void add_both_gradients(Var out, Var a, DerivativeA da, DerivativeB db) {
+    const Real* g = out.grad().data();
+    const Real* value = reads_other<DerivativeA> || reads_other<DerivativeB> ? a.value().data() : nullptr;
+    detail::accumulate(a, [=](std::size_t i) {
+        return derivative_at(da, g[i], value, i, value, i) + derivative_at(db, g[i], value, i, value, i);
+    });
+}
+
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
 template <class Derivative>
 void add_gradient(Var out, Var self, Var other, Derivative df) {
     const Real* g = out.grad().data();
     const Real* self_value = reads_self<Derivative> ? self.value().data() : nullptr;
     const Real* other_value = reads_other<Derivative> ? other.value().data() : nullptr;
-    Real* dself = self.grad().data();
     if (same_shape(self.shape(), other.shape())) {
-        for (std::size_t i = 0, n = out.size(); i < n; ++i)
-            dself[i] += derivative_at(df, g[i], self_value, i, other_value, i);
+        detail::accumulate(self, [=](std::size_t i) { return derivative_at(df, g[i], self_value, i, other_value, i); });
         return;
     }
+    Real* dself = self.grad().data();
     const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
     if (!is_repeated(self, out)) {
         for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
@@ -141,13 +149,14 @@ Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
     const Real* y = b.value().data();
     Real* to = out.mutable_value().data();
     if (same) {
-        for (std::size_t i = 0, n = out.size(); i < n; ++i) to[i] = f(x[i], y[i]);
+        detail::put_each(to, out.size(), false, [=](std::size_t i) { return f(x[i], y[i]); });
     } else {
         for_each_element(broadcast(op, a.shape(), b.shape()),
                          [&](std::size_t o, std::size_t i, std::size_t j) { to[o] = f(x[i], y[j]); });
     }
     if (out.needs_grad()) {
         out.on_backward([=] {
+            if (a == b) return add_both_gradients(out, a, da, db);
             if (a.needs_grad()) add_gradient(out, a, b, da);
             if (b.needs_grad()) add_gradient(out, b, a, db);
         });

@@ -4,6 +4,7 @@
 #include <embergrad/engine/embedding_rows.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/streaming.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -23,9 +24,11 @@ void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOp
 
 /// to[i] = table[ids[i]]
 void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size_t d, Real* to) {
+    const bool streamed = is_streamed(n, d);
     parallel_for(n, kRowTile, [=](std::size_t begin, std::size_t end) {
+        if (streamed) return stream_rows(table, ids, begin, end, d, to);
         for (std::size_t i = begin; i < end; ++i) {
-            if (i + kPrefetch < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kPrefetch]) * d, d);
+            if (i + kRowsAhead < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kRowsAhead]) * d, d);
             std::copy_n(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
         }
     });
@@ -35,7 +38,7 @@ void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size
 void add_dense_gradient(Var table, Var out, const IdArray& ids, std::int64_t padding, bool by_frequency) {
     const std::size_t d = table.dim(1);
     const Real* dout = out.grad().data();
-    Real* dtable = table.grad().data();
+    Real* dtable = table.grad_rows({ids.data(), ids.size()}).data();
     const auto inverse = by_frequency ? inverse_counts(ids) : RealVector();
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::int64_t id = ids.data()[i];
@@ -76,12 +79,11 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     const std::size_t v = table.shape()[0], d = table.shape()[1];
     check_embedding_options(options, v);
     check_ids("embedding", ids, v);
-    if (options.max_norm && tape.training()) renorm_table(table, ids, options);
-
     Shape shape(ids.shape());
     shape.push_back(d);
     const Var weight = tape.leaf(table);
     const Var out = tape.result(shape, {weight});
+    if (options.max_norm && tape.training()) renorm_table(table, ids, options);  // nothing fails from here on
     Real* to = out.mutable_value().data();
     gather(table.value().data(), ids.data(), ids.size(), d, to);
     if (options.max_norm) renorm_copies(table, ids, options, tape.training(), to);

@@ -1,4 +1,5 @@
-// EmbeddingBag: rows of a table gathered straight into one row for each bag, and the way back to table and weights.
+// EmbeddingBag and the masked mean of a lookup: rows of a table gathered straight into one row for each bag, and the
+// way back to table and weights.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -6,6 +7,7 @@
 
 #include <embergrad/engine/embedding_rows.hpp>
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/masked_lengths.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
 #include <embergrad/engine/simd.hpp>
@@ -28,28 +30,40 @@ struct Bags {
     IdArray ids;      // (B, N) or (n), read as n positions
     IdVector bounds;  // (B + 1): bag b is the positions bounds[b] .. bounds[b + 1] - 1
     std::int64_t padding;
+    bool is_masked = false;  // only the first lengths[b] positions of bag b count then, and padding among them does
+    IdVector lengths = {};   // (B), or empty
 
     std::size_t count() const { return bounds.size() - 1; }
     std::size_t begin(std::size_t bag) const { return static_cast<std::size_t>(bounds[bag]); }
     std::size_t end(std::size_t bag) const { return static_cast<std::size_t>(bounds[bag + 1]); }
+    std::size_t counted_end(std::size_t bag) const {
+        return is_masked ? begin(bag) + static_cast<std::size_t>(lengths[bag]) : end(bag);
+    }
+    std::int64_t absent() const { return is_masked ? kNoRow : padding; }
     bool is_padding(std::size_t position) const { return ids.data()[position] == padding; }
     std::size_t row(std::size_t position) const { return static_cast<std::size_t>(ids.data()[position]); }
 
-    /// How many positions of the bag are not padding.
-    std::size_t kept(std::size_t bag) const {
-        const std::int64_t* first = ids.data() + begin(bag);
-        const std::int64_t* last = ids.data() + end(bag);
-        return static_cast<std::size_t>(last - first - std::count(first, last, padding));
+    /// How many positions from `first` on have another id than `id`.
+    std::size_t count_without(std::int64_t id, std::size_t first, std::size_t last) const {
+        if (id == kNoRow) return last - first;
+        return last - first - static_cast<std::size_t>(std::count(ids.data() + first, ids.data() + last, id));
+    }
+    /// How many positions of the bag count.
+    std::size_t size(std::size_t bag) const { return count_without(absent(), begin(bag), counted_end(bag)); }
+    /// What the sum of a bag's rows is multiplied by.
+    Real scale(std::size_t bag, BagMode mode) const {
+        const std::size_t n = mode == BagMode::mean ? size(bag) : 1;
+        return n > 1 ? static_cast<Real>(1.0 / static_cast<double>(n)) : Real{1};
     }
     /// Bags for a thread at a time: about kRowTile rows.
     std::size_t tile() const {
         return std::max<std::size_t>(1, kRowTile * count() / std::max<std::size_t>(1, ids.size()));
     }
-    /// f(bag, position) for each position that is not padding, in order.
+    /// f(bag, position) for each position that counts and is not padding, in order.
     template <class F>
     void for_each_position(std::size_t first_bag, std::size_t last_bag, F f) const {
         for (std::size_t bag = first_bag; bag < last_bag; ++bag) {
-            for (std::size_t position = begin(bag); position < end(bag); ++position) {
+            for (std::size_t position = begin(bag); position < counted_end(bag); ++position) {
                 if (!is_padding(position)) f(bag, position);
             }
         }
@@ -130,40 +144,76 @@ struct Rows {
     Real factor(std::size_t position) const { return factors.empty() ? Real{1} : factors[position]; }
 };
 
-/// The rows of some bags that are not padding, in order.
-struct KeptRows {
-    std::vector<const Real*, Allocator<const Real*>> rows;
-    IdVector positions;
-    RealVector factors;
-    std::vector<std::size_t, Allocator<std::size_t>> ends;  // of each bag among the rows
+/// The rows of some bags that count, in order. Plain pointers: they are read for every row.
+class KeptRows {
+public:
+    KeptRows(const Rows& all, std::size_t first_bag, std::size_t last_bag)
+        : table_(all.table), d_(all.d), first_(all.bags.begin(first_bag)), ids_(all.bags.ids.data() + first_) {
+        if (!all.factors.empty()) factors_ = all.factors.data() + first_;
+        ends_.reserve(last_bag - first_bag);
+        if (all.bags.is_masked || all.bags.padding != kNoRow)
+            leave_out(all, first_bag, last_bag);
+        else
+            for (std::size_t bag = first_bag; bag < last_bag; ++bag) ends_.push_back(all.bags.end(bag) - first_);
+        size_ = ends_.back();
+    }
 
-    KeptRows(const Rows& all, std::size_t first_bag, std::size_t last_bag) {
-        const std::size_t n = all.bags.end(last_bag - 1) - all.bags.begin(first_bag);
-        rows.reserve(n), positions.reserve(n), factors.reserve(n), ends.reserve(last_bag - first_bag);
+    /// Of each bag among the rows.
+    const std::vector<std::size_t, Allocator<std::size_t>>& ends() const { return ends_; }
+    std::size_t position(std::size_t row) const {
+        return positions_.empty() ? first_ + row : static_cast<std::size_t>(positions_[row]);
+    }
+    const Real* at(std::size_t row) const { return table_ + static_cast<std::size_t>(ids_[row]) * d_; }
+    Real factor(std::size_t row) const { return factors_ == nullptr ? Real{1} : factors_[row]; }
+    /// Some columns of the row that comes kRowsAhead later.
+    [[gnu::always_inline]] void prefetch_after(std::size_t row, std::size_t column, std::size_t columns) const {
+        if (row + kRowsAhead < size_) prefetch_row(at(row + kRowsAhead) + column, columns);
+    }
+
+private:
+    void leave_out(const Rows& all, std::size_t first_bag, std::size_t last_bag) {
+        const Bags& bags = all.bags;
+        positions_.resize(bags.end(last_bag - 1) - first_);
+        std::size_t n = 0;
         for (std::size_t bag = first_bag; bag < last_bag; ++bag) {
-            all.bags.for_each_position(bag, bag + 1, [&](std::size_t, std::size_t position) {
-                rows.push_back(all.at(position));
-                positions.push_back(static_cast<std::int64_t>(position));
-                factors.push_back(all.factor(position));
-            });
-            ends.push_back(rows.size());
+            for (std::size_t p = bags.begin(bag); p < bags.counted_end(bag); ++p) {
+                positions_[n] = static_cast<std::int64_t>(p);
+                n += bags.ids.data()[p] != bags.absent();
+            }
+            ends_.push_back(n);
         }
+        positions_.resize(n);
+        own_ids_.reserve(n);
+        for (std::int64_t p : positions_) own_ids_.push_back(bags.ids.data()[p]);
+        ids_ = own_ids_.data();
+        if (factors_ == nullptr) return;
+        own_factors_.reserve(n);
+        for (std::int64_t p : positions_) own_factors_.push_back(all.factors[static_cast<std::size_t>(p)]);
+        factors_ = own_factors_.data();
     }
-    [[gnu::always_inline]] void prefetch_after(std::size_t row, std::size_t d) const {
-        if (row + kPrefetch < rows.size()) prefetch_row(rows[row + kPrefetch], d);
-    }
+
+    const Real* table_;
+    std::size_t d_;
+    std::size_t first_;  // position of the first bag
+    std::size_t size_ = 0;
+    const std::int64_t* ids_;        // of the rows
+    const Real* factors_ = nullptr;  // of the rows, or nullptr for ones
+    IdVector positions_;             // of the rows; empty if none is left out: those from first_ on
+    IdVector own_ids_;               // where some are left out
+    RealVector own_factors_;
+    std::vector<std::size_t, Allocator<std::size_t>> ends_;
 };
 
 /// to[j] = scale * the sum of rows begin .. end - 1 in some columns; in blocks short enough for Real, then in double.
-[[gnu::always_inline]] inline void sum_columns(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
+[[gnu::always_inline]] inline void sum_columns(const KeptRows& kept, std::size_t begin, std::size_t end,
                                                std::size_t column, std::size_t columns, Real scale, Real* to) {
     std::array<double, kColumns> sums{};
     for (std::size_t first = begin; first < end; first += kBlock) {
         std::array<Real, kColumns> block{};
         for (std::size_t row = first; row < std::min(end, first + kBlock); ++row) {
-            if (column == 0) kept.prefetch_after(row, d);
-            const Real* from = kept.rows[row] + column;
-            const Real factor = kept.factors[row];
+            kept.prefetch_after(row, column, columns);
+            const Real* from = kept.at(row) + column;
+            const Real factor = kept.factor(row);
             for (std::size_t j = 0; j < columns; ++j) block[j] += from[j] * factor;
         }
         for (std::size_t j = 0; j < columns; ++j) sums[j] += static_cast<double>(block[j]);
@@ -176,17 +226,17 @@ EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t
                             Real* to) {
     const Real scale = mean && end > begin ? static_cast<Real>(1.0 / static_cast<double>(end - begin)) : Real{1};
     std::size_t column = 0;
-    for (; column + kColumns <= d; column += kColumns) sum_columns(kept, begin, end, d, column, kColumns, scale, to);
-    if (column < d) sum_columns(kept, begin, end, d, column, d - column, scale, to);
+    for (; column + kColumns <= d; column += kColumns) sum_columns(kept, begin, end, column, kColumns, scale, to);
+    if (column < d) sum_columns(kept, begin, end, column, d - column, scale, to);
 }
 
 /// to = the largest of rows begin .. end - 1 in each column.
 EMBERGRAD_SIMD void max_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
                             Real* __restrict to) {
     for (std::size_t row = begin; row < end; ++row) {
-        kept.prefetch_after(row, d);
-        const Real* from = kept.rows[row];
-        const Real factor = kept.factors[row];
+        kept.prefetch_after(row, 0, d);
+        const Real* from = kept.at(row);
+        const Real factor = kept.factor(row);
         for (std::size_t j = 0; j < d; ++j) {
             const Real x = from[j] * factor;
             to[j] = row == begin || x > to[j] ? x : to[j];
@@ -198,10 +248,10 @@ EMBERGRAD_SIMD void max_bag(const KeptRows& kept, std::size_t begin, std::size_t
 EMBERGRAD_SIMD void argmax_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
                                Real* __restrict to, std::int64_t* __restrict winner) {
     for (std::size_t row = begin; row < end; ++row) {
-        kept.prefetch_after(row, d);
-        const Real* from = kept.rows[row];
-        const Real factor = kept.factors[row];
-        const std::int64_t position = kept.positions[row];
+        kept.prefetch_after(row, 0, d);
+        const Real* from = kept.at(row);
+        const Real factor = kept.factor(row);
+        const auto position = static_cast<std::int64_t>(kept.position(row));
         for (std::size_t j = 0; j < d; ++j) {
             const Real x = from[j] * factor;
             const bool larger = row == begin || x > to[j];
@@ -216,7 +266,7 @@ void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
     parallel_for(rows.bags.count(), rows.bags.tile(), [&](std::size_t first, std::size_t last) {
         const KeptRows kept(rows, first, last);
         for (std::size_t bag = first, begin = 0; bag < last; ++bag) {
-            const std::size_t end = kept.ends[bag - first];
+            const std::size_t end = kept.ends()[bag - first];
             Real* to = out + bag * rows.d;
             if (begin == end)
                 std::fill_n(to, rows.d, Real{0});
@@ -231,46 +281,80 @@ void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
     });
 }
 
-/// What each position's share of its bag's gradient is multiplied by: weight, 1 / size, 1 / frequency.
+/// What a position's share of its bag's gradient is multiplied by: weight, 1 / frequency. Empty for ones.
 RealVector gradient_factors(const Bags& bags, const EmbeddingBagOptions& options, const Array* weights) {
-    RealVector factors = options.scale_grad_by_freq ? inverse_counts(bags.ids) : RealVector(bags.ids.size(), Real{1});
+    RealVector factors;
+    if (options.scale_grad_by_freq) factors = inverse_counts(bags.ids);
     if (weights != nullptr) multiply(factors, *weights);
-    for (std::size_t bag = 0; options.mode == BagMode::mean && bag < bags.count(); ++bag) {
-        const std::size_t kept = bags.kept(bag);
-        if (kept > 1)
-            scale_row(factors.data() + bags.begin(bag), bags.end(bag) - bags.begin(bag),
-                      static_cast<Real>(1.0 / static_cast<double>(kept)));
-    }
     return factors;
+}
+
+EMBERGRAD_SIMD void scaled_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
+    for (std::size_t j = 0; j < d; ++j) to[j] = from[j] * factor;
 }
 
 EMBERGRAD_SIMD void add_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
     for (std::size_t j = 0; j < d; ++j) to[j] += from[j] * factor;
 }
 
-/// dtable[row of p] += factor of p * dout[bag of p], in the order of the positions
-void add_dense_gradient(Var table, Var out, const Bags& bags, const RealVector& factors) {
-    const std::size_t d = table.dim(1);
-    const Real* dout = out.grad().data();
-    Real* dtable = table.grad().data();
-    bags.for_each_position(0, bags.count(), [&](std::size_t bag, std::size_t position) {
-        add_row(dout + bag * d, d, factors[position], dtable + bags.row(position) * d);
-    });
+/// The gradient of the bags as it comes to their positions.
+struct Shares {
+    const Bags& bags;
+    BagMode mode;
+    const RealVector& factors;  // (n), or empty for ones
+    const Real* dout;           // (B, D)
+    std::size_t d;
+
+    /// share (D) = dout[bag], for a mean divided by the bag's size: the same for all its positions but for their
+    /// factor.
+    void fill(std::size_t bag, Real* share) const { scaled_row(dout + bag * d, d, bags.scale(bag, mode), share); }
+    Real factor(std::size_t position) const { return factors.empty() ? Real{1} : factors[position]; }
+};
+
+/// dtable[row of p] += factor of p * share of the bag of p, in the order of the positions
+void add_dense_gradient(Var table, const Shares& shares) {
+    const Bags& bags = shares.bags;
+    const std::size_t d = shares.d;
+    Real* dtable = table.grad_rows({bags.ids.data(), bags.ids.size()}).data();
+    RealVector share(d);
+    for (std::size_t bag = 0; bag < bags.count(); ++bag) {
+        shares.fill(bag, share.data());
+        bags.for_each_position(bag, bag + 1, [&](std::size_t, std::size_t position) {
+            add_row(share.data(), d, shares.factor(position), dtable + bags.row(position) * d);
+        });
+    }
+}
+
+/// The gradients of a bag's positions that are not padding, in order: rows and their values. Zeros where a position
+/// does not count.
+void write_row_gradients(const Shares& shares, std::size_t bag, const Real* share, std::int64_t* rows, Real* values) {
+    const Bags& bags = shares.bags;
+    for (std::size_t position = bags.begin(bag); position < bags.end(bag); ++position) {
+        if (bags.is_padding(position)) continue;
+        *rows++ = bags.ids.data()[position];
+        if (position < bags.counted_end(bag))
+            scaled_row(share, shares.d, shares.factor(position), values);
+        else
+            std::fill_n(values, shares.d, Real{0});
+        values += shares.d;
+    }
 }
 
 /// A row for each position that is not padding, in order.
-void add_row_gradient(Var table, Var out, const Bags& bags, const RealVector& factors) {
-    const std::size_t d = table.dim(1);
-    std::size_t n = 0;
-    for (std::size_t bag = 0; bag < bags.count(); ++bag) n += bags.kept(bag);
-    std::vector<std::int64_t> rows;
-    rows.reserve(n);
-    Array values(Shape{n, d});
-    const Real* dout = out.grad().data();
-    bags.for_each_position(0, bags.count(), [&](std::size_t bag, std::size_t position) {
-        Real* value = values.data() + rows.size() * d;
-        for (std::size_t j = 0; j < d; ++j) value[j] = dout[bag * d + j] * factors[position];
-        rows.push_back(bags.ids.data()[position]);
+void add_row_gradient(Var table, const Shares& shares) {
+    const Bags& bags = shares.bags;
+    const std::size_t d = shares.d;
+    std::vector<std::size_t, Allocator<std::size_t>> firsts(bags.count() + 1);  // of each bag's rows among all
+    for (std::size_t bag = 0; bag < bags.count(); ++bag)
+        firsts[bag + 1] = firsts[bag] + bags.count_without(bags.padding, bags.begin(bag), bags.end(bag));
+    std::vector<std::int64_t> rows(firsts.back());
+    Array values(Shape{rows.size(), d});
+    parallel_for(bags.count(), bags.tile(), [&](std::size_t first_bag, std::size_t last_bag) {
+        RealVector share(d);
+        for (std::size_t bag = first_bag; bag < last_bag; ++bag) {
+            shares.fill(bag, share.data());
+            write_row_gradients(shares, bag, share.data(), rows.data() + firsts[bag], values.data() + firsts[bag] * d);
+        }
     });
     table.add_row_grad(RowGradient(std::move(rows), std::move(values)));
 }
@@ -279,7 +363,7 @@ void add_row_gradient(Var table, Var out, const Bags& bags, const RealVector& fa
 void add_dense_max_gradient(Var table, Var out, const Bags& bags, const IdVector& winners) {
     const std::size_t d = table.dim(1);
     const Real* dout = out.grad().data();
-    Real* dtable = table.grad().data();
+    Real* dtable = table.grad_rows({bags.ids.data(), bags.ids.size()}).data();
     for (std::size_t i = 0; i < winners.size(); i += d) {
         for (std::size_t j = 0; j < d && winners[i] != kNoPosition; ++j)
             dtable[bags.row(static_cast<std::size_t>(winners[i + j])) * d + j] += dout[i + j];
@@ -347,8 +431,9 @@ void go_back_to_table(Var table, Var out, const Bags& bags, const EmbeddingBagOp
         return add_dense_max_gradient(table, out, bags, winners);
     }
     const RealVector factors = gradient_factors(bags, options, weights);
-    if (options.sparse) return add_row_gradient(table, out, bags, factors);
-    add_dense_gradient(table, out, bags, factors);
+    const Shares shares{bags, options.mode, factors, out.grad().data(), out.dim(1)};
+    if (options.sparse) return add_row_gradient(table, shares);
+    add_dense_gradient(table, shares);
 }
 
 void go_back_to_weights(Var weights, Var table, Var copies, Var out, const Bags& bags, bool from_copies) {
@@ -417,6 +502,25 @@ void check_embedding_bag_options(const EmbeddingBagOptions& options, std::size_t
     check_lookup_options("embedding_bag", lookup_options(options), v);
     require(options.mode != BagMode::max || !options.scale_grad_by_freq,
             "embedding_bag: scale_grad_by_freq is for modes sum and mean, not max");
+}
+
+Var embedding_masked_mean(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& lengths,
+                          const EmbeddingOptions& options) {
+    check_table("embedding", table);
+    const std::size_t v = table.shape()[0];
+    check_embedding_options(options, v);
+    check_ids("embedding", ids, v);
+    Shape looked_up(ids.shape());
+    looked_up.push_back(table.shape()[1]);
+    check_lengths(looked_up, lengths);
+    Bags bags{ids, row_bounds(ids), resolve_padding(options, v), true, IdVector(lengths.begin(), lengths.end())};
+    return reduced_bags(tape, table, std::move(bags), nullptr,
+                        {.mode = BagMode::mean,
+                         .padding_idx = options.padding_idx,
+                         .max_norm = options.max_norm,
+                         .norm_type = options.norm_type,
+                         .scale_grad_by_freq = options.scale_grad_by_freq,
+                         .sparse = options.sparse});
 }
 
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const EmbeddingBagOptions& options) {

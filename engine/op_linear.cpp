@@ -2,6 +2,7 @@
 #include <embergrad/engine/blas.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/row_math.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -54,14 +55,9 @@ void add_linear_gradients(Var y, Var x, Var weight) {
 
 /// dbias += the sum of dy's rows
 void add_bias_gradient(Var y, Var bias) {
-    const std::size_t rows = rows_of(y), out = bias.size();
-    std::vector<double, Allocator<double>> sums(out, 0.0);
     const Real* dy = y.grad().data();
-    for (std::size_t row = 0; row < rows; ++row) {
-        for (std::size_t j = 0; j < out; ++j) sums[j] += static_cast<double>(dy[row * out + j]);
-    }
-    Real* dbias = bias.grad().data();
-    for (std::size_t j = 0; j < out; ++j) dbias[j] += static_cast<Real>(sums[j]);
+    const auto [dbias, beta] = bias.grad_target();
+    detail::sum_rows(dy, rows_of(y), bias.size(), 1, beta != 0, dbias.data());
 }
 
 }  // namespace

@@ -1,28 +1,36 @@
 // Cross entropy: softmax, logarithm and loss in one pass over the logits; the softmax is kept for the way back.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
+#include <embergrad/engine/axis.hpp>
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/row_math.hpp>
+#include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+using detail::AlongAxis;
+using detail::LaneRoom;
 using Losses = std::vector<double, Allocator<double>>;  // (B)
+
+std::size_t class_axis(Var logits) {
+    require(logits.rank() >= 1, "cross_entropy: logits must be (B, K, ...) or (K), not ", logits.shape());
+    return logits.rank() == 1 ? 0 : 1;
+}
 
 /// What both kinds of targets share: weights, options, and logits (B, K, ...) read as rows of K, one for each target.
 struct Rows {
+    AlongAxis along;  // the axis of the classes
     std::size_t b, k;
-    std::size_t step;  // from one class of a row to the next: the product of the axes behind K
     const CrossEntropyOptions& options;
     const Real* weight;  // (K) or nullptr for ones
 
-    Rows(Var logits, const CrossEntropyOptions& given) : step(1), options(given) {
-        require(logits.rank() >= 1, "cross_entropy: logits must be (B, K, ...) or (K), not ", logits.shape());
-        k = logits.dim(logits.rank() == 1 ? 0 : 1);
-        for (std::size_t axis = 2; axis < logits.rank(); ++axis) step *= logits.dim(axis);
-        b = logits.rank() == 1 ? 1 : logits.dim(0) * step;
+    Rows(Var logits, const CrossEntropyOptions& given)
+        : along(logits.shape(), class_axis(logits)), b(along.outer * along.inner), k(along.n), options(given) {
         require(given.label_smoothing >= 0 && given.label_smoothing <= 1,
                 "cross_entropy: label_smoothing must be between 0 and 1, but got ", given.label_smoothing);
         require(!given.weight || given.weight->shape() == Shape{k}, "cross_entropy: weight must be of shape ", Shape{k},
@@ -30,62 +38,70 @@ struct Rows {
         weight = given.weight ? given.weight->data() : nullptr;
     }
     double weight_of(std::size_t c) const { return weight == nullptr ? 1 : static_cast<double>(weight[c]); }
-    /// Where in logits row i begins.
-    std::size_t begin(std::size_t i) const { return step == 1 ? i * k : i / step * step * k + i % step; }
 };
 
-/// A row of values of the logits' shape side by side: where it is, or copied here.
-class RowRoom {
-public:
-    explicit RowRoom(const Rows& rows) : rows_(rows), room_(rows.step == 1 ? 0 : rows.k) {}
+/// What the way back needs of softmax(z): its numerators and 1 / their sum, which saves a pass over all classes.
+struct Softmax {
+    Var numerators;  // (B, K)
+    Var factors;     // (B)
 
-    const Real* read(const Real* values, std::size_t i) {
-        const Real* row = values + rows_.begin(i);
-        if (rows_.step == 1) return row;
-        for (std::size_t c = 0; c < rows_.k; ++c) room_[c] = row[c * rows_.step];
-        return room_.data();
-    }
-    /// add(row) adds to the K values of row i.
-    template <class Add>
-    void write(Real* values, std::size_t i, Add add) {
-        Real* row = values + rows_.begin(i);
-        if (rows_.step == 1) return add(row);
-        std::fill(room_.begin(), room_.end(), Real{0});
-        add(room_.data());
-        for (std::size_t c = 0; c < rows_.k; ++c) row[c * rows_.step] += room_[c];
-    }
-
-private:
-    const Rows& rows_;
-    std::vector<Real, Allocator<Real>> room_;
+    Softmax(Tape& tape, const Rows& rows)
+        : numerators(tape.workspace({rows.b, rows.k})), factors(tape.workspace({rows.b})) {}
 };
 
-/// p = softmax(z); returns log(sum(exp(z))) so that log p = z - that.
+/// A row of it.
+struct SoftmaxRow {
+    const Real* numerators;  // (K)
+    double factor;
+
+    SoftmaxRow(const Softmax& softmax, std::size_t i)
+        : numerators(softmax.numerators.value().data() + i * softmax.numerators.dim(1)),
+          factor(static_cast<double>(softmax.factors.value().data()[i])) {}
+    double operator()(std::size_t c) const { return static_cast<double>(numerators[c]) * factor; }
+};
+
+/// log softmax(z) = z - max - log_sum
 struct LogNormalizer {
     Real max;
     double log_sum;
 
+    /// Also fills row i of `softmax`.
+    LogNormalizer(const Real* z, std::size_t k, const Softmax& softmax, std::size_t i) {
+        const auto e = detail::exponentials(z, k, softmax.numerators.mutable_value().data() + i * k);
+        softmax.factors.mutable_value().data()[i] = static_cast<Real>(1 / e.sum);
+        max = e.max;
+        log_sum = std::log(e.sum);
+    }
     double log_probability(Real z) const { return static_cast<double>(z - max) - log_sum; }
 };
 
-LogNormalizer softmax_row(const Real* z, std::size_t k, Real* p) {
-    Real max = k > 0 ? z[0] : 0;
-    for (std::size_t c = 1; c < k; ++c) max = z[c] > max ? z[c] : max;
-    double sum = 0;
-    for (std::size_t c = 0; c < k; ++c) {
-        p[c] = std::exp(z[c] - max);
-        sum += static_cast<double>(p[c]);
+/// The gradient of logits or probabilities, row by row; nothing where it is not needed. Where two share one array (a
+/// value used as both), the one made first must write a row first: it may be what overwrites.
+class GradientRows {
+public:
+    GradientRows(Var x, const Rows& rows) : room_(rows.along) {
+        if (!x.needs_grad()) return;
+        const auto [gradient, beta] = x.grad_target();
+        to_ = gradient.data();
+        add_ = beta != 0;
     }
-    const auto scale = static_cast<Real>(1 / sum);
-    for (std::size_t c = 0; c < k; ++c) p[c] *= scale;
-    return {max, std::log(sum)};
-}
+    /// put(row, add) for the row that begins at `first`.
+    template <class Put>
+    void write(std::size_t first, Put put) {
+        if (to_ != nullptr) room_.write(to_, first, add_, put);
+    }
+
+private:
+    LaneRoom room_;
+    Real* to_ = nullptr;
+    bool add_ = false;
+};
 
 /// The logits' shape without the axis of the classes.
 Shape target_shape(Var logits) {
     Shape shape;
     for (std::size_t axis = 0; axis < logits.rank(); ++axis) {
-        if (axis != (logits.rank() == 1 ? 0 : 1)) shape.push_back(logits.dim(axis));
+        if (axis != class_axis(logits)) shape.push_back(logits.dim(axis));
     }
     return shape;
 }
@@ -94,6 +110,9 @@ Shape target_shape(Var logits) {
 Var reduced_result(Var logits, Var other, Reduction reduction) {
     return logits.tape().result(reduction == Reduction::none ? target_shape(logits) : Shape{}, {logits, other});
 }
+
+/// What a mean divides by. Over targets of no weight it is NaN, also where label smoothing leaves them a loss.
+double mean_divisor(double weights) { return weights == 0 ? std::numeric_limits<double>::quiet_NaN() : weights; }
 
 /// The upstream gradient of row i's loss.
 double row_gradient(Var loss, std::size_t i, Reduction reduction, double denominator) {
@@ -137,36 +156,40 @@ double smoothed_loss(const Rows& rows, const Real* z, const LogNormalizer& norma
     return loss;
 }
 
+EMBERGRAD_SIMD void put_scaled(const Real* __restrict x, std::size_t n, Real factor, bool add, Real* __restrict y) {
+    detail::put(y, n, add, [=](std::size_t i) { return factor * x[i]; });
+}
+
 /// dz_c += g (p_c sum(q) - q_c), where q = (1 - e) w_t onehot(t) + e/K w
-void add_smoothed_gradient(const Rows& rows, const Real* p, std::size_t target, double g, Real* dz) {
+void put_smoothed_gradient(const Rows& rows, const SoftmaxRow& p, std::size_t target, double g, bool add, Real* dz) {
     const double spread = rows.options.label_smoothing / static_cast<double>(rows.k);
     const double peak = (1 - rows.options.label_smoothing) * rows.weight_of(target);
     double q_sum = peak;
     for (std::size_t c = 0; spread > 0 && c < rows.k; ++c) q_sum += spread * rows.weight_of(c);
-    if (spread == 0) {
-        const auto factor = static_cast<Real>(g * q_sum);
-        for (std::size_t c = 0; c < rows.k; ++c) dz[c] += factor * p[c];
-    } else {
-        for (std::size_t c = 0; c < rows.k; ++c) {
-            dz[c] += static_cast<Real>(g * (static_cast<double>(p[c]) * q_sum - spread * rows.weight_of(c)));
-        }
-    }
+    if (spread == 0)
+        put_scaled(p.numerators, rows.k, static_cast<Real>(g * q_sum * p.factor), add, dz);
+    else
+        detail::put(dz, rows.k, add,
+                    [&](std::size_t c) { return static_cast<Real>(g * (p(c) * q_sum - spread * rows.weight_of(c))); });
     dz[target] -= static_cast<Real>(g * peak);
 }
 
+void put_nothing(Real* dz, std::size_t k, bool add) {
+    if (!add) std::fill_n(dz, k, Real{0});
+}
+
 /// The softmax and the loss of each row that counts; returns the weights of their targets, added up.
-double compute_losses(const Rows& rows, const Real* z, const std::int64_t* targets, Real* p, Losses& losses) {
-    const std::size_t k = rows.k;
-    RowRoom room(rows);
+double compute_losses(const Rows& rows, const Real* z, const std::int64_t* targets, const Softmax& softmax,
+                      Losses& losses) {
+    LaneRoom room(rows.along);
     double weights = 0;
-    for (std::size_t i = 0; i < rows.b; ++i) {
-        if (targets[i] == rows.options.ignore_index) continue;
+    rows.along.for_each_lane([&](std::size_t first, std::size_t i) {
+        if (targets[i] == rows.options.ignore_index) return;
         const auto target = static_cast<std::size_t>(targets[i]);
-        const Real* row = room.read(z, i);
-        const LogNormalizer normalizer = softmax_row(row, k, p + i * k);
-        losses[i] = smoothed_loss(rows, row, normalizer, target);
+        const Real* row = room.read(z, first);
+        losses[i] = smoothed_loss(rows, row, LogNormalizer(row, rows.k, softmax, i), target);
         weights += rows.weight_of(target);
-    }
+    });
     return weights;
 }
 
@@ -183,36 +206,36 @@ struct SoftTarget {
 };
 
 /// The softmax, its logarithm and the loss of each row: -sum_c w_c q'_c log p_c
-void compute_soft_losses(const Rows& rows, const Real* z, const Real* q, Real* p, Real* log_p, Losses& losses) {
+void compute_soft_losses(const Rows& rows, const Real* z, const Real* q, const Softmax& softmax, Real* log_p,
+                         Losses& losses) {
     const std::size_t k = rows.k;
-    RowRoom z_room(rows), q_room(rows);
-    for (std::size_t i = 0; i < rows.b; ++i) {
-        const Real* row = z_room.read(z, i);
-        const LogNormalizer normalizer = softmax_row(row, k, p + i * k);
-        const SoftTarget target{rows, q_room.read(q, i)};
+    LaneRoom z_room(rows.along), q_room(rows.along);
+    rows.along.for_each_lane([&](std::size_t first, std::size_t i) {
+        const Real* row = z_room.read(z, first);
+        const LogNormalizer normalizer(row, k, softmax, i);
+        const SoftTarget target{rows, q_room.read(q, first)};
         for (std::size_t c = 0; c < k; ++c) {
             const double log_pc = normalizer.log_probability(row[c]);
             losses[i] -= target(c) * log_pc;
             log_p[i * k + c] = static_cast<Real>(log_pc);
         }
-    }
+    });
 }
 
 /// dz_c += g (p_c sum(w q') - w_c q'_c)
-void add_soft_gradient(const SoftTarget& target, const Real* p, double g, Real* dz) {
+void put_soft_gradient(const SoftTarget& target, const SoftmaxRow& p, double g, bool add, Real* dz) {
+    const std::size_t k = target.rows.k;
     double sum = 0;
-    for (std::size_t c = 0; c < target.rows.k; ++c) sum += target(c);
-    for (std::size_t c = 0; c < target.rows.k; ++c) {
-        dz[c] += static_cast<Real>(g * (static_cast<double>(p[c]) * sum - target(c)));
-    }
+    for (std::size_t c = 0; c < k; ++c) sum += target(c);
+    detail::put(dz, k, add, [&](std::size_t c) { return static_cast<Real>(g * (p(c) * sum - target(c))); });
 }
 
 /// dq_c -= g (1 - e) w_c log p_c
-void add_target_gradient(const Rows& rows, const Real* log_p, double g, Real* dq) {
-    for (std::size_t c = 0; c < rows.k; ++c) {
+void put_target_gradient(const Rows& rows, const Real* log_p, double g, bool add, Real* dq) {
+    detail::put(dq, rows.k, add, [&](std::size_t c) {
         const double factor = (1 - rows.options.label_smoothing) * rows.weight_of(c);
-        dq[c] -= static_cast<Real>(g * factor * static_cast<double>(log_p[c]));
-    }
+        return static_cast<Real>(-g * factor * static_cast<double>(log_p[c]));
+    });
 }
 
 }  // namespace
@@ -220,27 +243,26 @@ void add_target_gradient(const Rows& rows, const Real* log_p, double g, Real* dq
 Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions& options) {
     const Rows rows(logits, options);
     check_targets(logits, targets, rows);
-    const std::size_t b = rows.b, k = rows.k;
-    const Var p = logits.tape().workspace({b, k});
+    const Softmax softmax(logits.tape(), rows);
     const Var loss = reduced_result(logits, logits, options.reduction);
 
-    Losses losses(b, 0.0);
+    Losses losses(rows.b, 0.0);
     const double denominator =
-        compute_losses(rows, logits.value().data(), targets.data(), p.mutable_value().data(), losses);
+        mean_divisor(compute_losses(rows, logits.value().data(), targets.data(), softmax, losses));
     store_losses(loss, losses, options.reduction, denominator);
 
     if (loss.needs_grad()) {
         loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
-            RowRoom room(saved);
-            const Real* softmax = p.value().data();
-            Real* dz = logits.grad().data();
-            for (std::size_t i = 0; i < b; ++i) {
-                if (targets.data()[i] == options.ignore_index) continue;
-                const auto target = static_cast<std::size_t>(targets.data()[i]);
-                const double g = row_gradient(loss, i, options.reduction, denominator);
-                room.write(dz, i, [&](Real* row) { add_smoothed_gradient(saved, softmax + i * k, target, g, row); });
-            }
+            GradientRows dz(logits, saved);
+            saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
+                dz.write(first, [&](Real* row, bool add) {
+                    if (targets.data()[i] == options.ignore_index) return put_nothing(row, saved.k, add);
+                    const auto target = static_cast<std::size_t>(targets.data()[i]);
+                    const double g = row_gradient(loss, i, options.reduction, denominator);
+                    put_smoothed_gradient(saved, SoftmaxRow(softmax, i), target, g, add, row);
+                });
+            });
         });
     }
     return loss;
@@ -252,31 +274,31 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
             " do not fit logits of shape ", logits.shape());
     require(options.ignore_index < 0, "cross_entropy: ignore_index ", options.ignore_index,
             " means nothing for class probabilities");
-    const std::size_t b = rows.b, k = rows.k;
-    const Var p = logits.tape().workspace({b, k});
-    const Var log_p = logits.tape().workspace({b, k});
+    const Softmax softmax(logits.tape(), rows);
+    const Var log_p = logits.tape().workspace({rows.b, rows.k});
     const Var loss = reduced_result(logits, probabilities, options.reduction);
 
-    Losses losses(b, 0.0);
-    compute_soft_losses(rows, logits.value().data(), probabilities.value().data(), p.mutable_value().data(),
+    Losses losses(rows.b, 0.0);
+    compute_soft_losses(rows, logits.value().data(), probabilities.value().data(), softmax,
                         log_p.mutable_value().data(), losses);
-    store_losses(loss, losses, options.reduction, static_cast<double>(b));
+    store_losses(loss, losses, options.reduction, static_cast<double>(rows.b));
 
     if (loss.needs_grad()) {
         loss.on_backward([=, options = options] {
             const Rows saved(logits, options);
-            RowRoom read(saved), write(saved);
+            LaneRoom read(saved.along);
             const Real* wanted = probabilities.value().data();
-            const Real* softmax = p.value().data();
             const Real* log_softmax = log_p.value().data();
-            Real* dz = logits.needs_grad() ? logits.grad().data() : nullptr;
-            Real* dq = probabilities.needs_grad() ? probabilities.grad().data() : nullptr;
-            for (std::size_t i = 0; i < b; ++i) {
-                const double g = row_gradient(loss, i, options.reduction, static_cast<double>(b));
-                const SoftTarget target{saved, read.read(wanted, i)};
-                if (dz) write.write(dz, i, [&](Real* row) { add_soft_gradient(target, softmax + i * k, g, row); });
-                if (dq) write.write(dq, i, [&](Real* row) { add_target_gradient(saved, log_softmax + i * k, g, row); });
-            }
+            GradientRows dz(logits, saved), dq(probabilities, saved);
+            saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
+                const double g = row_gradient(loss, i, options.reduction, static_cast<double>(saved.b));
+                const SoftTarget target{saved, read.read(wanted, first)};
+                dz.write(first,
+                         [&](Real* row, bool add) { put_soft_gradient(target, SoftmaxRow(softmax, i), g, add, row); });
+                dq.write(first, [&](Real* row, bool add) {
+                    put_target_gradient(saved, log_softmax + i * saved.k, g, add, row);
+                });
+            });
         });
     }
     return loss;

@@ -1,33 +1,31 @@
 // Reductions: many values to few, accumulated in double.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/axis.hpp>
+#include <embergrad/engine/masked_lengths.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/row_math.hpp>
+#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/vector_exp.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
 using detail::AlongAxis;
+using detail::LaneRoom;
 using detail::reduced_shape;
 using detail::resolve_axis;
-
-double total(const Real* values, std::size_t n) {
-    double sum = 0;
-    for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]);
-    return sum;
-}
 
 /// sum(x) / divisor: 1 for a sum, n for a mean.
 Var divided_sum(Var x, double divisor) {
     const Var y = x.tape().result(Shape{}, {x});
-    y.mutable_value().data()[0] = static_cast<Real>(total(x.value().data(), x.size()) / divisor);
+    y.mutable_value().data()[0] = static_cast<Real>(detail::sum_of(x.value().data(), x.size()) / divisor);
     if (y.needs_grad()) {
         y.on_backward([=] {
             const Real g = y.grad().data()[0] / static_cast<Real>(divisor);
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += g;
+            detail::accumulate(x, [=](std::size_t) { return g; });
         });
     }
     return y;
@@ -84,45 +82,53 @@ IdArray argmax_over(Var x, std::size_t axis, bool keepdim) {
     return best;
 }
 
-/// log(sum(exp(x))) of a lane, split into the largest entry and the logarithm of the rest, so that nothing overflows.
-struct LogSumExp {
-    Real max;
-    double sum;  // of exp(x - max)
-
-    LogSumExp(const Real* lane, std::size_t n, std::size_t step)
-        : max(lane[first_maximum(lane, n, step) * step]), sum(0) {
-        for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(lane[i * step] - max));
-    }
-};
-
-/// dst[j] = scale * the sum over `rows` rows of src, in blocks short enough for Real and then in double.
-void add_rows(const Real* src, std::size_t rows, std::size_t width, Real scale, Real* dst) {
-    constexpr std::size_t kColumns = 64, kBlock = 32;
-    for (std::size_t first = 0; first < width; first += kColumns) {
-        const std::size_t columns = std::min(kColumns, width - first);
-        std::array<double, kColumns> sums{};
-        for (std::size_t row = 0; row < rows; row += kBlock) {
-            std::array<Real, kColumns> block{};
-            for (std::size_t i = row; i < std::min(rows, row + kBlock); ++i) {
-                const Real* from = src + i * width + first;
-                for (std::size_t j = 0; j < columns; ++j) block[j] += from[j];
-            }
-            for (std::size_t j = 0; j < columns; ++j) sums[j] += static_cast<double>(block[j]);
-        }
-        for (std::size_t j = 0; j < columns; ++j) dst[first + j] = static_cast<Real>(sums[j]) * scale;
-    }
+/// y = f(x) lane by lane: f(lane of x, lane of y).
+template <class F>
+Var each_lane(Var x, const AlongAxis& along, F f) {
+    const Var y = x.tape().result(x.shape(), {x});
+    const Real* from = x.value().data();
+    Real* to = y.mutable_value().data();
+    LaneRoom x_room(along), y_room(along);
+    along.for_each_lane([&](std::size_t first, std::size_t) {
+        const Real* lane = x_room.read(from, first);
+        y_room.write(to, first, false, [&](Real* result, bool) { f(lane, result); });
+    });
+    return y;
 }
 
-void check_lengths(Var x, const IdArray& lengths) {
-    require(x.rank() == 3, "masked_mean: x must be (B, L, D), not ", x.shape());
-    require(lengths.shape() == Shape{x.dim(0)}, "masked_mean: lengths must be of shape ", Shape{x.dim(0)}, " for x ",
-            x.shape(), ", not ", lengths.shape());
-    const auto longest = static_cast<std::int64_t>(x.dim(1));
-    for (std::size_t b = 0; b < lengths.size(); ++b) {
-        const std::int64_t length = lengths.data()[b];
-        require(length >= 0 && length <= longest, "masked_mean: length ", length, " at position ", b, " is outside 0..",
-                longest);
-    }
+/// dx += f'(y, dy) lane by lane: df(lane of y, lane of dy, lane of dx, whether to add).
+template <class Derivative>
+void each_lane_back(Var x, Var y, const AlongAxis& along, Derivative df) {
+    const Real* value = y.value().data();
+    const Real* dy = y.grad().data();
+    const auto [dx, beta] = x.grad_target();
+    LaneRoom y_room(along), dy_room(along), dx_room(along);
+    Real* to = dx.data();
+    const bool add = beta != 0;
+    along.for_each_lane([&](std::size_t first, std::size_t) {
+        const Real* y_lane = y_room.read(value, first);
+        const Real* dy_lane = dy_room.read(dy, first);
+        dx_room.write(to, first, add, [&](Real* lane, bool add_to_lane) { df(y_lane, dy_lane, lane, add_to_lane); });
+    });
+}
+
+EMBERGRAD_SIMD void scale_lane(Real* y, std::size_t n, Real factor) {
+    for (std::size_t i = 0; i < n; ++i) y[i] *= factor;
+}
+
+EMBERGRAD_SIMD void softmax_gradient(const Real* __restrict y, const Real* __restrict dy, std::size_t n, Real dot,
+                                     bool add, Real* __restrict dx) {
+    detail::put(dx, n, add, [=](std::size_t i) { return y[i] * (dy[i] - dot); });
+}
+
+EMBERGRAD_SIMD void log_softmax_row(const Real* __restrict x, std::size_t n, Real max, Real log_sum,
+                                    Real* __restrict y) {
+    for (std::size_t i = 0; i < n; ++i) y[i] = x[i] - max - log_sum;
+}
+
+EMBERGRAD_SIMD void log_softmax_gradient(const Real* __restrict y, const Real* __restrict dy, std::size_t n,
+                                         Real dy_sum, bool add, Real* __restrict dx) {
+    detail::put(dx, n, add, [=](std::size_t i) { return dy[i] - detail::exp_nonpositive(y[i]) * dy_sum; });
 }
 
 Real one_over(std::int64_t length) {
@@ -196,29 +202,15 @@ IdArray argmax(Var x, std::int64_t axis, bool keepdim) {
 
 Var softmax(Var x, std::int64_t axis) {
     const AlongAxis along(x.shape(), resolve_axis("softmax", axis, x.shape()));
-    const Var y = x.tape().result(x.shape(), {x});
-    const Real* from = x.value().data();
-    Real* to = y.mutable_value().data();
-    if (y.size() > 0) {
-        along.for_each_lane([&](std::size_t first, std::size_t) {
-            const LogSumExp lse(from + first, along.n, along.inner);
-            for (std::size_t i = 0; i < along.n; ++i) {
-                const std::size_t at = first + i * along.inner;
-                to[at] = std::exp(from[at] - lse.max) / static_cast<Real>(lse.sum);
-            }
-        });
-    }
+    const Var y = each_lane(x, along, [&](const Real* from, Real* to) {
+        const double sum = detail::exponentials(from, along.n, to).sum;
+        scale_lane(to, along.n, static_cast<Real>(1 / sum));
+    });
     if (y.needs_grad()) {
         y.on_backward([=] {  // dx += y (dy - sum(dy y))
-            const Real* value = y.value().data();
-            const Real* dy = y.grad().data();
-            Real* dx = x.grad().data();
-            along.for_each_lane([&](std::size_t first, std::size_t) {
-                double dot = 0;
-                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
-                    dot += static_cast<double>(dy[at] * value[at]);
-                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
-                    dx[at] += value[at] * (dy[at] - static_cast<Real>(dot));
+            each_lane_back(x, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
+                const auto dot = static_cast<Real>(detail::dot(dy, value, along.n));
+                softmax_gradient(value, dy, along.n, dot, add, dx);
             });
         });
     }
@@ -227,28 +219,15 @@ Var softmax(Var x, std::int64_t axis) {
 
 Var log_softmax(Var x, std::int64_t axis) {
     const AlongAxis along(x.shape(), resolve_axis("log_softmax", axis, x.shape()));
-    const Var y = x.tape().result(x.shape(), {x});
-    const Real* from = x.value().data();
-    Real* to = y.mutable_value().data();
-    if (y.size() > 0) {
-        along.for_each_lane([&](std::size_t first, std::size_t) {
-            const LogSumExp lse(from + first, along.n, along.inner);
-            const auto log_sum = static_cast<Real>(std::log(lse.sum));
-            for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
-                to[at] = from[at] - lse.max - log_sum;
-        });
-    }
+    const Var y = each_lane(x, along, [&](const Real* from, Real* to) {
+        const auto [max, sum] = detail::exponentials(from, along.n, to);
+        log_softmax_row(from, along.n, max, static_cast<Real>(std::log(sum)), to);
+    });
     if (y.needs_grad()) {
         y.on_backward([=] {  // dx += dy - exp(y) sum(dy)
-            const Real* value = y.value().data();
-            const Real* dy = y.grad().data();
-            Real* dx = x.grad().data();
-            along.for_each_lane([&](std::size_t first, std::size_t) {
-                double dy_sum = 0;
-                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
-                    dy_sum += static_cast<double>(dy[at]);
-                for (std::size_t i = 0, at = first; i < along.n; ++i, at += along.inner)
-                    dx[at] += dy[at] - std::exp(value[at]) * static_cast<Real>(dy_sum);
+            each_lane_back(x, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
+                const auto dy_sum = static_cast<Real>(detail::sum_of(dy, along.n));
+                log_softmax_gradient(value, dy, along.n, dy_sum, add, dx);
             });
         });
     }
@@ -256,14 +235,14 @@ Var log_softmax(Var x, std::int64_t axis) {
 }
 
 Var masked_mean(Var x, const IdArray& lengths) {
-    check_lengths(x, lengths);
+    detail::check_lengths(x.shape(), lengths);
     const std::size_t b = x.dim(0), l = x.dim(1), d = x.dim(2);
     const Var y = x.tape().result({b, d}, {x});
     const Real* from = x.value().data();
     Real* to = y.mutable_value().data();
     for (std::size_t i = 0; i < b; ++i) {
         const std::int64_t length = lengths.data()[i];
-        add_rows(from + i * l * d, static_cast<std::size_t>(length), d, one_over(length), to + i * d);
+        detail::sum_rows(from + i * l * d, static_cast<std::size_t>(length), d, one_over(length), false, to + i * d);
     }
     if (y.needs_grad()) {
         y.on_backward([=, lengths = lengths] {  // dx[b, t] += dy[b] / lengths[b] for t < lengths[b]

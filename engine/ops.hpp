@@ -167,6 +167,13 @@ Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, Var pe
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
                   Var per_sample_weights, const EmbeddingBagOptions& options = {});
 
+/// masked_mean(embedding(tape, table, ids, options), lengths) without making (B, L, D): the same but for the rounding
+/// of the sums, errors included. table: (V, D), ids: (B, L), lengths: (B) in 0..L -> (B, D). It is the lengths that
+/// leave positions out: padding within them counts like any other row, unlike in a bag. By rows, a position that is
+/// left out gets zeros, padding no row.
+Var embedding_masked_mean(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& lengths,
+                          const EmbeddingOptions& options = {});
+
 /// An array or expression of reals, as distinct from ids.
 template <class T>
 concept RealExpression = std::derived_from<T, xt::xexpression<T>> && std::floating_point<typename T::value_type>;

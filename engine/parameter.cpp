@@ -2,10 +2,10 @@
 #include <embergrad/engine/parameter.hpp>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/row_sums.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -66,29 +66,14 @@ void RowGradient::append(std::span<RowGradient> others) {
 
 void RowGradient::coalesce() {
     if (coalesced_) return;
-    std::vector<std::size_t> order(size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
-        return rows_[a] != rows_[b] ? rows_[a] < rows_[b] : a < b;  // equal rows in the order they came
-    });
-
-    std::vector<std::int64_t> rows;
-    rows.reserve(size());
-    for (std::size_t position : order) {
-        if (rows.empty() || rows.back() != rows_[position]) rows.push_back(rows_[position]);
-    }
-    const std::size_t d = width();
-    Array sums(Shape{rows.size(), d});  // (n, D)
-    Real* sum = sums.data();
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        const Real* value = values_.data() + order[i] * d;
-        const bool first = i == 0 || rows_[order[i]] != rows_[order[i - 1]];
-        if (first) {
-            if (i > 0) sum += d;
-            std::copy(value, value + d, sum);
-        } else {
-            for (std::size_t j = 0; j < d; ++j) sum[j] += value[j];
-        }
+    const detail::RowSums all(*this);
+    std::vector<std::int64_t> rows(all.size());
+    Array sums(Shape{all.size(), width()});  // (n, D)
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        rows[i] = all.row(i);
+        Real* to = sums.data() + i * width();
+        const Real* sum = all.sum(i, to);
+        if (sum != to) std::copy_n(sum, width(), to);
     }
     rows_ = std::move(rows);
     values_ = std::move(sums);
@@ -111,7 +96,8 @@ void RowGradient::erase_rows(const std::vector<bool>& gone) {
 }
 
 void RowGradient::check_fits(const Shape& table) const {
-    require(table.size() == 2 && (size() == 0 || values_.shape() == Shape{size(), table[1]}),
+    const bool empty = size() == 0 && width() == 0;
+    require(table.size() == 2 && (empty || values_.shape() == Shape{size(), table[1]}),
             "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
     const auto v = static_cast<std::int64_t>(table[0]);
     for (std::int64_t row : rows_) {
@@ -161,7 +147,9 @@ Parameter Parameter::clone() const {
 
 void Parameter::set_requires_grad(bool requires_grad) const {
     state().requires_grad = requires_grad;
-    if (!requires_grad) zero_grad();
+    if (requires_grad) return;
+    zero_grad();
+    state_->zeros = Array(Shape{0});
 }
 
 void Parameter::freeze_rows(const IdArray& rows) const { set_frozen(rows, true); }
@@ -230,10 +218,16 @@ void Parameter::fill_frozen_rows(Array& values, Real value) const {
     std::fill(values.data() + begin, values.data() + values.size(), value);
 }
 
-const Array& Parameter::grad() const { return mutable_grad(); }
+const Array& Parameter::grad() const { return dense_gradient(); }
 const RowGradient& Parameter::row_grad() const { return mutable_row_grad(); }
 
 Array& Parameter::mutable_grad() const {
+    Array& gradient = dense_gradient();
+    state_->touched.touch_all();
+    return gradient;
+}
+
+Array& Parameter::dense_gradient() const {
     require<std::logic_error>(state().kind == GradientKind::dense, "Parameter: a parameter of shape ", shape(), " has ",
                               has_gradient() ? "a gradient by rows (see row_grad)" : "no gradient");
     return state_->dense;
@@ -245,7 +239,14 @@ RowGradient& Parameter::mutable_row_grad() const {
     return state_->rows;
 }
 
-void Parameter::add_grad(Array gradient) const {
+void Parameter::add_grad(Array gradient) const { add_grad(std::move(gradient), detail::TouchedRows()); }
+
+Array Parameter::take_zeros() const {
+    if (same_shape(state().zeros.shape(), shape())) return std::exchange(state_->zeros, Array(Shape{0}));
+    return zeros(shape());
+}
+
+void Parameter::add_grad(Array gradient, const detail::TouchedRows& touched) const {
     require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
             " does not fit a parameter of shape ", shape());
     check_gradient();
@@ -254,18 +255,27 @@ void Parameter::add_grad(Array gradient) const {
         Real* sum = state_->dense.data();
         const Real* term = gradient.data();
         for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
+        if (!shape().empty()) state_->touched.touch(touched, shape()[0]);
         return;
     }
-    if (state_->kind == GradientKind::rows) state_->rows.add_to(gradient);
+    detail::TouchedRows all_touched = touched;
+    if (state_->kind == GradientKind::rows) {
+        state_->rows.add_to(gradient);
+        all_touched.touch(state_->rows.rows(), shape()[0]);
+    }
     drop_gradient();
     std::swap(state_->dense, gradient);  // no copy: the usual case is the first gradient of a step
+    state_->touched = std::move(all_touched);
     state_->kind = GradientKind::dense;
 }
 
 void Parameter::add_grad(RowGradient gradient) const {
     gradient.check_fits(shape());
     if (has_frozen_rows()) gradient.erase_rows(state_->frozen);
-    if (state().kind == GradientKind::dense) return gradient.add_to(state_->dense);
+    if (state().kind == GradientKind::dense) {
+        gradient.add_to(state_->dense);
+        return state_->touched.touch(gradient.rows(), shape()[0]);
+    }
     state_->rows.append(std::move(gradient));
     state_->kind = GradientKind::rows;
 }
@@ -280,13 +290,23 @@ void Parameter::check_gradient() const {
 void Parameter::zero_grad(bool set_to_none) const {
     if (set_to_none || state().kind == GradientKind::none) return drop_gradient();
     if (state_->kind == GradientKind::dense)
-        std::fill(state_->dense.storage().begin(), state_->dense.storage().end(), Real{0});
+        state_->touched.clear(state_->dense);
     else
         state_->rows = RowGradient({}, Array(Shape{0, shape()[1]}));
 }
 
+/// Whether clearing the dense gradient is cheaper than making zeros again.
+bool Parameter::keeps_zeros() const {
+    return !state_->touched.all() && same_shape(state_->dense.shape(), shape()) &&
+           state_->dense.size() * sizeof(Real) <= memory_cap();
+}
+
 void Parameter::drop_gradient() const {
-    state().kind = GradientKind::none;
+    if (state().kind == GradientKind::dense && keeps_zeros()) {
+        state_->touched.clear(state_->dense);
+        state_->zeros = std::exchange(state_->dense, Array(Shape{0}));
+    }
+    state_->kind = GradientKind::none;
     state_->dense.resize(Shape{0});
     state_->rows = RowGradient();
 }

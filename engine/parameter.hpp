@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
+#include <embergrad/engine/touched_rows.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -138,6 +139,17 @@ public:
     /// What tells parameters apart: equal exactly for handles on the same values.
     const void* id() const { return state_.get(); }
 
+    // For the tape and the optimizers. A dense gradient of which few rows were touched is made of zeros that the one
+    // before it left behind: these stay with the parameter until requires_grad is switched off, unless they are larger
+    // than the memory cap.
+
+    /// Zeros of the parameter's shape.
+    Array take_zeros() const;
+    /// add_grad(gradient), zero but in the touched rows.
+    void add_grad(Array gradient, const detail::TouchedRows& touched) const;
+    /// Outside of these the dense gradient is zero.
+    const detail::TouchedRows& touched_rows() const { return state().touched; }
+
     /// Marks the parameter as being in a backward pass; false if it already is, in another thread.
     bool try_begin_backward() const { return !state().in_backward.exchange(true, std::memory_order_acquire); }
     void end_backward() const { state().in_backward.store(false, std::memory_order_release); }
@@ -153,12 +165,16 @@ private:
         std::uint64_t frozen_version = 0;
         GradientKind kind = GradientKind::none;
         Array dense{Shape{0}};
+        detail::TouchedRows touched;  // of dense
+        Array zeros{Shape{0}};        // what the next dense gradient can be made of
         RowGradient rows;
     };
     State& state() const;
     void set_frozen(const IdArray& rows, bool frozen) const;
     void set_frozen(std::vector<bool> frozen) const;
     void drop_gradient() const;
+    Array& dense_gradient() const;
+    bool keeps_zeros() const;
 
     std::shared_ptr<State> state_;
 };

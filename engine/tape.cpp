@@ -90,6 +90,7 @@ void recycle(Node& node) {
     if (node.is_leaf) {
         node.parameter = Parameter();
         node.row_grads.clear();
+        node.touched.touch_all();
     }
     node.needs_grad = node.has_grad = node.is_leaf = node.version_known = false;
 }
@@ -174,8 +175,9 @@ void commit(Node& leaf) {
         all.append(leaf.row_grads);
         leaf.parameter.add_grad(std::move(all));
     }
-    if (leaf.has_grad) leaf.parameter.add_grad(std::exchange(leaf.grad, Array(Shape{0})));
+    if (leaf.has_grad) leaf.parameter.add_grad(std::exchange(leaf.grad, Array(Shape{0})), leaf.touched);
     leaf.row_grads.clear();
+    leaf.touched.touch_all();
     leaf.has_grad = false;
 }
 
@@ -301,12 +303,26 @@ Array& Var::grad() const {
 Var::GradTarget Var::grad_target() const {
     detail::Node& node = this->node();
     require<std::logic_error>(node.needs_grad, "Var::grad: this value needs no gradient");
+    node.touched.touch_all();
     const Real beta = node.has_grad ? 1 : 0;
     if (!node.has_grad) {
         make_room(node.grad, node.value->shape());
         node.has_grad = true;
     }
     return {node.grad, beta};
+}
+
+Array& Var::grad_rows(std::span<const std::int64_t> rows) const {
+    detail::Node& node = this->node();
+    require<std::logic_error>(node.is_leaf && node.needs_grad && rank() > 0,
+                              "Var::grad_rows: only a leaf that needs a gradient has rows of one");
+    if (!node.has_grad) {
+        node.grad = node.parameter.take_zeros();
+        node.touched = detail::TouchedRows::none();
+        node.has_grad = true;
+    }
+    node.touched.touch(rows, dim(0));
+    return node.grad;
 }
 
 void Var::add_row_grad(RowGradient gradient) const {

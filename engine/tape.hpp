@@ -69,6 +69,7 @@ struct Node {
     const Array* value = nullptr;
     Array own_value{Shape{0}};
     Array grad{Shape{0}};
+    TouchedRows touched;                 // of a leaf's grad
     std::vector<RowGradient> row_grads;  // a leaf's, in the order backward met them
     Closure backward;
     Parameter parameter;        // a leaf's
@@ -105,6 +106,8 @@ public:
     /// Throws std::logic_error if the value needs none.
     Array& grad() const;
     Tape& tape() const;
+    /// The same value of the same tape (not: equal values)?
+    friend bool operator==(const Var&, const Var&) = default;
 
     // For authors of ops.
     /// A result's values, to be written. Throws std::logic_error for a leaf.
@@ -116,6 +119,9 @@ public:
         Real beta;
     };
     GradTarget grad_target() const;
+    /// grad() of a leaf (V, D), of which only these rows will be written to: the others need not be cleared for it.
+    /// Rows may repeat. Throws std::logic_error if this is no leaf or needs no gradient.
+    Array& grad_rows(std::span<const std::int64_t> rows) const;
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.
     void add_row_grad(RowGradient gradient) const;

@@ -58,7 +58,8 @@ Array read_npy(ArraySource& source) {
     Array array(header.shape);
     source.read_reals(header.dtype, {array.data(), array.size()});
     source.check_end();
-    return header.fortran_order && array.dimension() > 1 ? from_fortran_order(array) : array;
+    if (header.fortran_order && array.dimension() > 1) return from_fortran_order(array);
+    return array;  // not in a ?: with the other: that would copy it
 }
 
 }  // namespace

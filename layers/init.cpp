@@ -2,6 +2,7 @@
 #include <embergrad/layers/init.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <embergrad/engine/error.hpp>
@@ -62,7 +63,10 @@ void constant(const Parameter& parameter, double value) {
 }
 
 double gain(std::string_view nonlinearity, double slope) {
-    if (nonlinearity == "linear" || nonlinearity == "sigmoid" || nonlinearity == "conv") return 1;
+    constexpr std::array kOfGainOne{
+        "linear", "sigmoid", "conv",  // and PyTorch's names for kinds of conv
+        "conv1d", "conv2d",  "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
+    if (std::find(kOfGainOne.begin(), kOfGainOne.end(), nonlinearity) != kOfGainOne.end()) return 1;
     if (nonlinearity == "tanh") return 5.0 / 3;
     if (nonlinearity == "relu") return std::sqrt(2.0);
     if (nonlinearity == "leaky_relu") return std::sqrt(2 / (1 + slope * slope));
@@ -84,11 +88,11 @@ void xavier_normal(const Parameter& parameter, Rng& rng, double gain) {
 }
 
 void kaiming_uniform(const Parameter& parameter, Rng& rng, const KaimingOptions& options) {
-    uniform_with_std(parameter, rng, kaiming_std(parameter, options));
+    if (parameter.size() > 0) uniform_with_std(parameter, rng, kaiming_std(parameter, options));
 }
 
 void kaiming_normal(const Parameter& parameter, Rng& rng, const KaimingOptions& options) {
-    normal_with_std(parameter, rng, kaiming_std(parameter, options));
+    if (parameter.size() > 0) normal_with_std(parameter, rng, kaiming_std(parameter, options));
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::init

@@ -23,8 +23,9 @@ void constant(const Parameter& parameter, double value);
 
 enum class Fan { in, out };
 
-/// The factor recommended for a nonlinearity: 1 for "linear", "sigmoid" and "conv", 5/3 for "tanh", sqrt(2) for "relu",
-/// sqrt(2 / (1 + slope^2)) for "leaky_relu", 3/4 for "selu". Throws std::invalid_argument for others.
+/// The factor recommended for a nonlinearity: 1 for "linear", "sigmoid" and "conv" (also "conv1d" to
+/// "conv_transpose3d"), 5/3 for "tanh", sqrt(2) for "relu", sqrt(2 / (1 + slope^2)) for "leaky_relu", 3/4 for "selu".
+/// Throws std::invalid_argument for others.
 double gain(std::string_view nonlinearity, double slope = 0.01);
 
 /// Uniform within 1 / sqrt(fan_in), the scale of PyTorch's Linear: for a table, 1 / sqrt(D).

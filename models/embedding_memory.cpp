@@ -63,6 +63,8 @@ OptimizerFacts facts(OptimizerKind optimizer) {
             return {"Adam with amsgrad", 3, true, false};
         case OptimizerKind::sparse_adam:
             return {"SparseAdam", 2, false, true};
+        case OptimizerKind::adagrad:
+            return {"Adagrad", 1, true, true};
     }
     fail<std::invalid_argument>("estimate_embedding_memory: there is no optimizer ", static_cast<int>(optimizer));
 }

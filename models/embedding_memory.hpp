@@ -13,7 +13,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 enum class ElementType { float64, float32, float16, int8 };
 
 /// What steps a table.
-enum class OptimizerKind { none, sgd, sgd_momentum, adam, adam_amsgrad, sparse_adam };
+enum class OptimizerKind { none, sgd, sgd_momentum, adam, adam_amsgrad, sparse_adam, adagrad };
 
 struct EmbeddingMemoryOptions {
     /// Of the weights, and with them of the gradient and the optimizer's state. int8 is for lookups only.
@@ -34,10 +34,10 @@ struct EmbeddingMemory {
 };
 
 /// What a (V, D) table holds from its first step on. Of numbers as large as the table, the weights are one, a dense
-/// gradient another; SGD's momentum is one more, the moments of Adam, AdamW and SparseAdam two, amsgrad's three. A
-/// gradient by rows takes D numbers and an id of 8 bytes for each lookup; SGD's momentum then also lists the rows that
-/// ever had a gradient, twice, counted here as all V. Values and gradients of other layers are not in it.
-/// Throws std::invalid_argument for negative sizes, for more bytes than 64 bits can count, for lookups without a
+/// gradient another; SGD's momentum and Adagrad's sum are one more, the moments of Adam, AdamW and SparseAdam two,
+/// amsgrad's three. A gradient by rows takes D numbers and an id of 8 bytes for each lookup; SGD's momentum then also
+/// lists the rows that ever had a gradient, twice, counted here as all V. Values and gradients of other layers are not
+/// in it. Throws std::invalid_argument for negative sizes, for more bytes than 64 bits can count, for lookups without a
 /// gradient by rows or the other way round, for an optimizer that cannot use the gradient (as it would refuse it), and
 /// for any training of int8.
 EmbeddingMemory estimate_embedding_memory(std::int64_t vocab_size, std::int64_t embedding_dim,

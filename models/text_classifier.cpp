@@ -49,7 +49,7 @@ TextClassifier::TextClassifier(Embedding embedding, const TextClassifierHeadOpti
 
 Var TextClassifier::operator()(Tape& tape, const IdArray& tokens, const IdArray& lengths) const {
     check_tokens(tokens);
-    return classifier_(masked_mean(embedding_(tape, tokens), lengths));
+    return classifier_(embedding_masked_mean(tape, embedding_.weight(), tokens, lengths, embedding_.options()));
 }
 
 Var TextClassifier::operator()(Tape& tape, const IdArray& tokens) const {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/gradient_runs.hpp>
+#include <embergrad/engine/row_sums.hpp>
 #include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -63,20 +65,20 @@ void Adagrad::update(std::size_t index, const Parameter& parameter, const ParamG
     if (parameter.gradient_kind() == GradientKind::dense) {
         const Real* g = parameter.grad().data();
         Real* p = parameter.mutable_value().data();
-        for (const auto& [i, end] : parameter.trainable_runs()) adagrad_pass(f, end - i, g + i, p + i, s + i);
+        detail::for_each_run(
+            parameter, [=](std::size_t i, std::size_t end, bool) { adagrad_pass(f, end - i, g + i, p + i, s + i); });
         return;
     }
-    RowGradient& gradient = parameter.mutable_row_grad();
+    const RowGradient& gradient = parameter.row_grad();
     if (gradient.size() == 0) return;
-    gradient.coalesce();
     const std::size_t d = gradient.width();
-    const Real* g = gradient.values().data();
     Real* p = parameter.mutable_value().data();
-    for (std::int64_t row : gradient.rows()) {
-        const std::size_t start = static_cast<std::size_t>(row) * d;
-        adagrad_pass(f, d, g, p + start, s + start);
-        g += d;
-    }
+    detail::for_each_row(
+        gradient,
+        [=](std::size_t row) {
+            for (const Real* values : {p, s}) detail::prefetch_row(values + row * d, d);
+        },
+        [=](std::size_t row, const Real* g) { adagrad_pass(f, d, g, p + row * d, s + row * d); });
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

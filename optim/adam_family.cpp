@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/gradient_runs.hpp>
+#include <embergrad/engine/row_sums.hpp>
 #include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -71,6 +73,14 @@ EMBERGRAD_SIMD void adam_pass(Factors f, std::size_t n, const Real* __restrict g
     }
 }
 
+/// adam_pass for a gradient of zeros, bit for bit.
+EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Real* __restrict m, Real* __restrict v) {
+    for (std::size_t i = 0; i < n; ++i) {
+        update_moments(f, 0, p[i], m[i], v[i]);
+        p[i] = f.shrink * p[i] - movement(f, m[i], v[i]);
+    }
+}
+
 EMBERGRAD_SIMD void amsgrad_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
                                  Real* __restrict m, Real* __restrict v, Real* __restrict largest) {
     for (std::size_t i = 0; i < n; ++i) {
@@ -124,29 +134,30 @@ void AdamFamily::step_dense(std::size_t index, const Parameter& parameter, const
     const Factors f = dense_factors(group, ++state(index).step, decay_ == Decay::of_values);
     const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
-    for (const auto& [i, end] : parameter.trainable_runs()) {
+    for_each_run(parameter, [=](std::size_t i, std::size_t end, bool zero) {
         if (largest != nullptr)
             amsgrad_pass(f, end - i, g + i, p + i, m + i, v + i, largest + i);
+        else if (zero)
+            coast_pass(f, end - i, p + i, m + i, v + i);
         else
             adam_pass(f, end - i, g + i, p + i, m + i, v + i);
-    }
+    });
 }
 
 void AdamFamily::step_rows(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     Real *m = kept(index, 0), *v = kept(index, 1);
     const Factors f = row_factors(group, ++state(index).step);
-    RowGradient& gradient = parameter.mutable_row_grad();
+    const RowGradient& gradient = parameter.row_grad();
     if (gradient.size() == 0) return;
 
-    gradient.coalesce();
     const std::size_t d = gradient.width();
-    const Real* g = gradient.values().data();
     Real* p = parameter.mutable_value().data();
-    for (std::int64_t row : gradient.rows()) {
-        const std::size_t start = static_cast<std::size_t>(row) * d;
-        row_pass(f, d, g, p + start, m + start, v + start);
-        g += d;
-    }
+    for_each_row(
+        gradient,
+        [=](std::size_t row) {
+            for (const Real* values : {p, m, v}) prefetch_row(values + row * d, d);
+        },
+        [=](std::size_t row, const Real* g) { row_pass(f, d, g, p + row * d, m + row * d, v + row * d); });
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,6 +1,7 @@
 // What Adam, AdamW and SparseAdam share: two moments for each parameter, and a rule for each kind of gradient.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,10 @@ protected:
     /// How weight decay acts: on the gradient, or on the values themselves.
     enum class Decay { of_gradient, of_values };
 
-    AdamFamily(std::string_view name, ParamGroup defaults, Decay decay)
-        : Optimizer(name, std::move(defaults), {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}), decay_(decay) {}
+    /// kept: the names of the two moments, and of amsgrad's array where there is amsgrad.
+    AdamFamily(std::string_view name, ParamGroup defaults, Decay decay,
+               std::initializer_list<std::string_view> kept = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"})
+        : Optimizer(name, std::move(defaults), kept), decay_(decay) {}
 
 private:
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;

@@ -45,7 +45,8 @@ std::string shape_problem(const Parameter& parameter) {
 }  // namespace
 
 void Optimizer::start(std::vector<ParamGroup> groups) {
-    const std::string problem = group_problem(defaults_, false);
+    std::string problem = group_problem(defaults_, false);
+    if (problem.empty()) problem = new_group_problem(defaults_);
     require(problem.empty(), name_, ": ", problem);
     const bool any = std::any_of(groups.begin(), groups.end(), [](const ParamGroup& g) { return !g.params.empty(); });
     require(any, name_, ": optimizer got an empty parameter list");
@@ -96,7 +97,8 @@ void Optimizer::add_param_group(ParamGroup group) {
     for_each_option([&](const auto& option) {
         if (!(group.*option.member)) group.*option.member = defaults_.*option.member;
     });
-    const std::string problem = group_problem(group, true);
+    std::string problem = group_problem(group, true);
+    if (problem.empty()) problem = new_group_problem(group);
     require(problem.empty(), name_, ", group ", groups_.size(), ": ", problem);
     check_added(group.params);
 

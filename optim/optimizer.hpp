@@ -109,6 +109,8 @@ protected:
 private:
     /// What is wrong with options that are each within their range; empty if nothing is.
     virtual std::string options_problem(const ParamGroup& /*group*/) const { return {}; }
+    /// What is refused in a new group alone: a schedule may bring it about later.
+    virtual std::string new_group_problem(const ParamGroup& /*group*/) const { return {}; }
     /// What is wrong with the gradient of a parameter, to follow "parameter 0 of shape (3, 4) has "; empty if nothing.
     virtual std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const = 0;
     /// Moves one parameter, the index-th of all groups together: its trainable_runs(), and of a gradient by rows

@@ -122,6 +122,8 @@ void Optimizer::plan_state(LoadPlan& plan, std::size_t g, std::size_t index, con
         const Shape& shape = parameters_[index].shape();
         if (array == nullptr) {
             if (keeps(k, state.step, plan.groups[g])) plan.values.add_problem("missing: " + array_name);
+        } else if (counted && state.step == 0 && !keeps(k, 0, plan.groups[g])) {
+            plan.values.add_problem("unexpected: " + array_name + " before the first step");
         } else if (array->shape() != shape) {
             plan.values.add_problem("size mismatch: " + array_name + " is " + to_string(shape) + " here and " +
                                     to_string(array->shape()) + " in the state");

@@ -179,12 +179,12 @@ void for_each_field(Saved& schedule, const std::string& prefix, F f) {
 
 std::string name_of(std::string_view field) { return std::string(kPrefix) + std::string(field); }
 
-Problem bases_problem(const std::vector<double>& bases, std::size_t here) {
-    if (bases.size() != here) {
-        return "base_lrs are " + std::to_string(bases.size()) + ", for " + std::to_string(here) + " groups here";
+Problem rates_problem(const std::string& name, const std::vector<double>& rates, std::size_t here) {
+    if (rates.size() != here) {
+        return name + " are " + std::to_string(rates.size()) + ", for " + std::to_string(here) + " groups here";
     }
-    for (double base : bases) {
-        if (Problem found = not_negative("a base_lr", base); !found.empty()) return found;
+    for (double rate : rates) {
+        if (Problem found = not_negative(("one of the " + name).c_str(), rate); !found.empty()) return found;
     }
     return {};
 }
@@ -234,10 +234,19 @@ void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
     last_lr_ = std::move(rates);
 }
 
+/// Those of the groups, whoever set them.
+std::vector<double> LRScheduler::current_rates() const {
+    std::vector<double> current;
+    for (const ParamGroup& group : optimizer_->param_groups().first(bases_.size()))
+        current.push_back(group.lr.value_or(0));
+    return current;
+}
+
 std::map<std::string, std::string> LRScheduler::state_dict() const {
     std::map<std::string, std::string> state;
     state[name_of("last_epoch")] = detail::text_of(epoch_);
     state[name_of("base_lrs")] = detail::text_of(bases_);
+    state[name_of("lrs")] = detail::text_of(current_rates());
     for_each_field(schedule_, std::string(kPrefix),
                    [&](const std::string& name, const auto& field) { state[name] = detail::text_of(field); });
     return state;
@@ -246,14 +255,15 @@ std::map<std::string, std::string> LRScheduler::state_dict() const {
 void LRScheduler::load_state_dict(const std::map<std::string, std::string>& state) {
     detail::SavedValues saved(state, kPrefix);
     Schedule schedule = schedule_;
-    std::vector<double> bases;
+    std::vector<double> bases, current;
     std::int64_t epoch = 0;
     const auto check = [&](const Problem& found) {
         if (!found.empty()) saved.add_problem("out of range: " + found);
     };
     if (saved.take(name_of("last_epoch"), epoch) && (epoch < 0 || epoch > kMostEpochs))
         check("last_epoch is " + std::to_string(epoch));
-    if (saved.take(name_of("base_lrs"), bases)) check(bases_problem(bases, bases_.size()));
+    if (saved.take(name_of("base_lrs"), bases)) check(rates_problem("base_lrs", bases, bases_.size()));
+    if (saved.take(name_of("lrs"), current)) check(rates_problem("lrs", current, bases_.size()));
     bool complete = true;
     for_each_field(schedule, std::string(kPrefix),
                    [&](const std::string& name, auto& field) { complete &= saved.take(name, field); });
@@ -265,6 +275,7 @@ void LRScheduler::load_state_dict(const std::map<std::string, std::string>& stat
     std::swap(schedule_, schedule);
     std::swap(bases_, bases);
     set(epoch, std::move(loaded));
+    for (std::size_t g = 0; g < current.size(); ++g) optimizer_->param_groups()[g].lr = current[g];
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

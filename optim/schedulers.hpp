@@ -106,17 +106,19 @@ public:
     /// The rates that were set last, of each group.
     const std::vector<double>& get_last_lr() const { return last_lr_; }
 
-    /// The epoch, the bases and all options but functions. Names begin with "scheduler.", so that they can go into one
-    /// file with an optimizer's.
+    /// The epoch, the bases, the rates (also those set by hand) and all options but functions. Names begin with
+    /// "scheduler.", so that they can go into one file with an optimizer's.
     std::map<std::string, std::string> state_dict() const;
-    /// Takes back what state_dict gave, and sets the rates of that epoch. Names with another beginning are passed over.
-    /// All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected or out of range, and has
-    /// changed nothing then.
+    /// Takes back what state_dict gave, and sets its rates; before or after the optimizer's own state. For a scheduler
+    /// made with as many groups as the saved one was (groups added later are not its own). Names with another beginning
+    /// are passed over. All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected or out
+    /// of range, and has changed nothing then.
     void load_state_dict(const std::map<std::string, std::string>& state);
 
 private:
     std::vector<double> rates(const Schedule& schedule, const std::vector<double>& bases, std::int64_t epoch) const;
     void set(std::int64_t epoch, std::vector<double> rates);
+    std::vector<double> current_rates() const;
 
     Optimizer* optimizer_;
     Schedule schedule_;

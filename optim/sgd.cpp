@@ -7,6 +7,8 @@
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/gradient_runs.hpp>
+#include <embergrad/engine/row_sums.hpp>
 #include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -68,11 +70,9 @@ EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Rea
 
 void plain_rows(const Factors& f, const RowGradient& gradient, Real* p) {
     const std::size_t d = gradient.width();
-    const Real* g = gradient.values().data();
-    for (std::int64_t row : gradient.rows()) {
-        plain_pass(f, d, g, p + static_cast<std::size_t>(row) * d);
-        g += d;
-    }
+    detail::for_each_row(
+        gradient, [=](std::size_t row) { detail::prefetch_row(p + row * d, d); },
+        [=](std::size_t row, const Real* g) { plain_pass(f, d, g, p + row * d); });
 }
 
 /// `moving` holds the gradient's rows and more, both ascending; nullptr stands for all rows that are not frozen.
@@ -141,7 +141,6 @@ void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup
     }
     const Factors f = factors(group, first);
     if (parameter.gradient_kind() == GradientKind::dense) return step_dense(index, parameter, f, b);
-    parameter.mutable_row_grad().coalesce();
     if (b != nullptr)
         step_moving_rows(index, parameter, f, b);
     else if (parameter.row_grad().size() > 0)
@@ -152,17 +151,20 @@ void SGD::step_dense(std::size_t index, const Parameter& parameter, const Factor
     const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
     if (b != nullptr) moving_[index] = {.known = true, .all = true, .rows = {}};
-    for (const auto& [i, end] : parameter.trainable_runs()) {
+    const bool zeros_move_nothing = b == nullptr && f.weight_decay == 0;
+    detail::for_each_run(parameter, [=](std::size_t i, std::size_t end, bool zero) {
+        if (zero && zeros_move_nothing) return;
         if (b != nullptr)
             momentum_pass(f, end - i, g + i, p + i, b + i);
         else
             plain_pass(f, end - i, g + i, p + i);
-    }
+    });
 }
 
 void SGD::step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
     Moving& moving = moving_[index];
     if (!moving.known) moving = {.known = true, .all = false, .rows = rows_with_bits(parameter.shape(), b)};
+    parameter.mutable_row_grad().coalesce();
     touch_rows(moving, parameter.row_grad().rows());
     momentum_rows(f, parameter, moving.all ? nullptr : &moving.rows, parameter.mutable_value().data(), b);
 }

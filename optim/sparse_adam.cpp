@@ -16,14 +16,16 @@ SparseAdam::SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& o
     : SparseAdam(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
 
 SparseAdam::SparseAdam(std::vector<ParamGroup> groups, const SparseAdamOptions& options)
-    : AdamFamily("SparseAdam", defaults(options), Decay::of_gradient) {
+    : AdamFamily("SparseAdam", defaults(options), Decay::of_gradient, {"exp_avg", "exp_avg_sq"}) {
     start(std::move(groups));
 }
 
 std::string SparseAdam::options_problem(const ParamGroup& group) const {
-    if (*group.lr == 0) return "Invalid learning rate: 0";
-    if (*group.eps == 0) return "Invalid epsilon value: 0";
-    return {};
+    return *group.eps == 0 ? "Invalid epsilon value: 0" : "";
+}
+
+std::string SparseAdam::new_group_problem(const ParamGroup& group) const {
+    return group.lr == 0.0 ? "Invalid learning rate: 0" : "";
 }
 
 std::string SparseAdam::gradient_problem(const Parameter& parameter, const ParamGroup&) const {

@@ -31,6 +31,7 @@ public:
 
 private:
     std::string options_problem(const ParamGroup& group) const override;
+    std::string new_group_problem(const ParamGroup& group) const override;
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;
 };
 

@@ -6,6 +6,7 @@ import re
 import sys
 
 TEST_CASE = re.compile(r'\bTEST_CASE\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 NUMBER = re.compile(r"\d+(\.\d+)?")
 TAG = re.compile(r"\[([^\]\s]*)\]")
@@ -14,6 +15,7 @@ TAGS = re.compile(r"( \[[^\]\s]*\])*$")  # at the end of a name; "[0, 1)" is non
 
 def test_names(text):
     """The name of every test case in a C++ file; literals in a row are one."""
+    text = COMMENT.sub("", text)  # a test that is commented out shows nothing
     return ["".join(STRING.findall(case.group(1))).replace('\\"', '"') for case in TEST_CASE.finditer(text)]
 
 
@@ -77,6 +79,7 @@ def self_test():
     claims, twice = claims_of("# title\n1.1  one\n\n1.10 ten\n2    two\n")
     assert list(claims) == ["1.1", "1.10", "2"] and not twice and claims["1.10"] == "ten"
     names = test_names('TEST_CASE("a: [0, 1) of \\"b\\" [1.1]") {}\nTEST_CASE(\n    "c "\n    "d [1.10] [2]") {}')
+    assert not test_names('// TEST_CASE("a") {}')
     assert names == ['a: [0, 1) of "b" [1.1]', "c d [1.10] [2]"]
     assert split_tags(names[0]) == ('a: [0, 1) of "b"', ["1.1"])
     peers = peers_of("# file\ntest_x (12)\n    c d\n")

@@ -10,7 +10,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 MAY_INCLUDE = {
     "engine": ["engine/"],
     "layers": ["layers/", "engine/"],
-    "optim": ["optim/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "memory", "parameter", "simd", "state_dict")],
+    "optim": ["optim/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "gradient_runs", "memory", "parameter", "prefetch", "row_sums", "simd", "state_dict")],
     "text": ["text/", "io/"] + [f"engine/{name}.hpp" for name in ("array", "config", "error", "file", "memory", "ordered_stages", "parallel", "rng")],
     "io": ["io/", "engine/"],
     "models": ["models/", "layers/", "text/", "optim/", "io/", "engine/"],
@@ -20,6 +20,7 @@ THIRD_PARTY = {
     "xtensor/": "engine/array.hpp",
     "xtl/": "engine/array.hpp",
     "cblas.h": "engine/blas.cpp",
+    "immintrin.h": "engine/streaming.hpp",
     "nlohmann/": "io/",
     "zlib.h": "text/byte_source.cpp",
     "sanitizer/": "engine/memory.cpp",

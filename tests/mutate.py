@@ -14,9 +14,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ("engine", "layers", "optim")
 # operator -> what takes its place; each stands between spaces, as clang-format leaves it
-OTHER = {"+": "-", "-": "+", "*": "/", "/": "*", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=", "<": "<=", "<=": "<",
+OTHER = {"+": "-", "-": "+", "*": "/", "/": "*", "%": "/", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=", "<": "<=", "<=": "<",
          ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
-OPERATOR = re.compile(r"(?<=[\w)\]]) (\+=|-=|\*=|/=|<=|>=|==|!=|[-+*/<>]) (?=[\w(:*&!~-])")
+OPERATOR = re.compile(r"(?<=[\w)\]]) (\+=|-=|\*=|/=|<=|>=|==|!=|[-+*/%<>]) (?=[\w(:*&!~-])")
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 TIMEOUT = 1200  # seconds: a loop that no longer ends is caught too
 ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="allocator_may_return_null=1")

@@ -11,6 +11,7 @@
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/models/embedding_memory.hpp>
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
@@ -75,6 +76,7 @@ std::vector<Training> trainings() {
         };
     };
     const auto sparse_adam = [](const Embedding& layer) { return std::make_unique<SparseAdam>(layer.parameters()); };
+    const auto adagrad = [](const Embedding& layer) { return std::make_unique<Adagrad>(layer.parameters()); };
     constexpr GradientKind dense = GradientKind::dense, rows = GradientKind::rows;
     return {{"SGD", {.gradient = dense, .optimizer = OptimizerKind::sgd}, sgd(0)},
             {"SGD, rows", {.gradient = rows, .optimizer = OptimizerKind::sgd, .lookups = 4}, sgd(0)},
@@ -82,7 +84,9 @@ std::vector<Training> trainings() {
             {"momentum, rows", {.gradient = rows, .optimizer = OptimizerKind::sgd_momentum, .lookups = 4}, sgd(0.9)},
             {"Adam", {.gradient = dense, .optimizer = OptimizerKind::adam}, adam(false)},
             {"amsgrad", {.gradient = dense, .optimizer = OptimizerKind::adam_amsgrad}, adam(true)},
-            {"SparseAdam", {.gradient = rows, .optimizer = OptimizerKind::sparse_adam, .lookups = 4}, sparse_adam}};
+            {"SparseAdam", {.gradient = rows, .optimizer = OptimizerKind::sparse_adam, .lookups = 4}, sparse_adam},
+            {"Adagrad", {.gradient = dense, .optimizer = OptimizerKind::adagrad}, adagrad},
+            {"Adagrad, rows", {.gradient = rows, .optimizer = OptimizerKind::adagrad, .lookups = 4}, adagrad}};
 }
 
 }  // namespace

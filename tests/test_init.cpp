@@ -56,7 +56,9 @@ std::pair<double, double> fans(const Shape& shape) {
 TEST_CASE("init: gains to the last digit [7.3]") {
     CHECK(init::gain("linear") == 1);
     CHECK(init::gain("sigmoid") == 1);
-    CHECK(init::gain("conv") == 1);
+    for (const char* conv :
+         {"conv", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
+        CHECK(init::gain(conv) == 1);
     CHECK(init::gain("tanh") == 1.6666666666666667);
     CHECK(init::gain("relu") == 1.4142135623730951);
     CHECK(init::gain("leaky_relu") == 1.4141428569978354);

@@ -310,3 +310,12 @@ TEST_CASE("npy: a file that is there is replaced, one that is missing named, a p
     writer.join();
     CHECK(array.shape() == Shape{2, 3});
 }
+
+TEST_CASE("npy: an array is read once, where it will stay") {
+    const TemporaryFolder folder;
+    save_npy(folder / "large.npy", ones({1000, 1500}));
+    release_memory();
+    const std::uint64_t before = memory_stats().system_bytes;
+    const Array array = load_npy(folder / "large.npy");
+    CHECK(memory_stats().system_bytes - before < 1.5 * static_cast<double>(array.size() * sizeof(Real)));
+}

@@ -459,7 +459,10 @@ TEST_CASE("cross_entropy: no rows because of any axis; all ignored; weights of n
     const std::vector<double> nothing(24, 0.0), nan(24, kNaN);
     check_edge(deep, IdArray(Shape{2, 4}, -100), {}, kNaN, nothing);
     check_edge(deep, IdArray(Shape{2, 4}, 255), {.ignore_index = 255, .reduction = Reduction::sum}, 0, nothing);
-    check_edge(deep, IdArray(Shape{2, 4}, 1), {.weight = array({3}, {1, 0, 1})}, kNaN, nan);
+    for (const double smoothing : {0.0, 0.1, 1.0}) {
+        const CrossEntropyOptions no_sum{.weight = array({3}, {1, 0, 1}), .label_smoothing = smoothing};
+        check_edge(deep, IdArray(Shape{2, 4}, 1), no_sum, kNaN, nan);
+    }
 }
 
 TEST_CASE("cross_entropy: an image's worth of rows in Real agrees with double [6.2]") {
@@ -518,6 +521,26 @@ TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/re
     check_edge(array({1, 2}, {1, 2}), {1}, {.weight = array({2}, {1, 0})}, kNaN, {kNaN, kNaN});
     check_edge(zeros({0, 3}), IdArray(), {}, kNaN, {});
     check_edge(zeros({0, 3}), IdArray(), {.reduction = Reduction::sum}, 0, {});
+}
+
+TEST_CASE("cross_entropy: the gradient is written whole, whatever its memory held [6.4]") {
+    const auto after_nan = [](const Shape& shape, const Function& f) {
+        { const std::vector<Array> dirty(8, full(shape, static_cast<Real>(kNaN))); }  // blocks that are used again
+        return run({doubled_wave(shape)}, f)[1];
+    };
+    const CrossEntropyOptions options{.ignore_index = 1};
+    for (const Shape& shape : {Shape{40, 30}, Shape{8, 30, 5}}) {
+        IdArray ids(shape.size() == 2 ? Shape{40} : Shape{8, 5});
+        for (std::size_t i = 0; i < 40; ++i) ids.data()[i] = static_cast<std::int64_t>(i % 3);
+        const auto once = [&](const Vars& v) { return cross_entropy(v[0], ids, options); };
+        const Array gradient = after_nan(shape, once);
+        double sum = 0;
+        for (Real g : gradient) sum += std::abs(static_cast<double>(g));
+        CHECK(std::isfinite(sum));
+        Array doubled = after_nan(shape, [&](const Vars& v) { return once(v) + once(v); });
+        for (Real& g : doubled) g /= 2;
+        check_same(doubled, gradient);
+    }
 }
 
 TEST_CASE("cross_entropy: a NaN row that is ignored does no harm [6.4]") {

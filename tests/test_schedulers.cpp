@@ -9,6 +9,7 @@
 
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/sgd.hpp>
+#include <embergrad/optim/sparse_adam.hpp>
 
 #include "support.hpp"
 
@@ -221,14 +222,51 @@ TEST_CASE("schedulers: a saved state goes on with the same bits, its options inc
     }
 }
 
+TEST_CASE("schedulers: a rate set by hand is there again, in whichever order states are loaded [10.12] [10.13]") {
+    SGD sgd = two_groups();
+    LRScheduler scheduler(sgd, StepLR{.step_size = 3, .gamma = 0.5});
+    scheduler.step();
+    sgd.param_groups()[0].lr = 0.25;
+    for (const bool optimizer_first : {true, false}) {
+        SGD resumed = two_groups();
+        LRScheduler restored(resumed, StepLR{.step_size = 3, .gamma = 0.5});
+        if (optimizer_first) resumed.load_state_dict(sgd.state_dict());
+        restored.load_state_dict(scheduler.state_dict());
+        if (!optimizer_first) resumed.load_state_dict(sgd.state_dict());
+        CHECK(resumed.param_groups()[0].lr == 0.25);
+        restored.step();
+        CHECK(resumed.param_groups()[0].lr == 0.05);
+    }
+}
+
+TEST_CASE("schedulers: a rate of 0 lets SparseAdam go on, as PyTorch's does [9.4] [10.4]") {
+    const Parameter table(ones({4, 2}));
+    SparseAdam adam({table}, {.lr = 0.5});
+    LRScheduler scheduler(adam, CosineAnnealingLR{.T_max = 2});
+    for (int epoch = 0; epoch < 4; ++epoch) {
+        const Array before = table.value();
+        table.add_grad(RowGradient({1}, ones({1, 2})));
+        adam.step();
+        CHECK((table.value()(1, 0) == before(1, 0)) == (adam.param_groups()[0].lr == 0.0));
+        SparseAdam resumed({table}, {.lr = 0.5});
+        resumed.load_state_dict(adam.state_dict());
+        CHECK(resumed.param_groups()[0].lr == adam.param_groups()[0].lr);
+        adam.zero_grad();
+        scheduler.step();
+    }
+}
+
 TEST_CASE("schedulers: what a state holds [10.13]") {
     SGD sgd = two_groups();
     LRScheduler scheduler(
         sgd,
         SequentialLR{.schedules = {LinearLR{.total_iters = 3}, MultiStepLR{.milestones = {4, 2}}}, .milestones = {3}});
     scheduler.step();
+    sgd.param_groups()[0].lr = 0.25;  // by hand
+    sgd.param_groups()[1].lr = 0.5;
     const State expected{{"scheduler.base_lrs", "0.05,0.5"},
                          {"scheduler.last_epoch", "1"},
+                         {"scheduler.lrs", "0.25,0.5"},
                          {"scheduler.milestones", "3"},
                          {"scheduler.schedules.0.end_factor", "1"},
                          {"scheduler.schedules.0.start_factor", "0.3333333333333333"},
@@ -264,8 +302,9 @@ TEST_CASE("schedulers: a state that does not fit is refused with every reason, a
             "\n  unreadable: scheduler.last_epoch is '9223372036854775808'");
     for (const std::string bad : {"0.05,", ",0.05", "0.05,,0.5", "0.05 0.5", "0.05,0.5,", "a,b"})
         refuses({{"scheduler.base_lrs", bad}}, "\n  unreadable: scheduler.base_lrs is '" + bad + "'");
-    refuses({{"scheduler.base_lrs", "0.05,-1"}}, "\n  out of range: a base_lr must not be negative, got -1");
-    refuses({{"scheduler.base_lrs", "nan,1"}}, "\n  out of range: a base_lr must not be negative, got nan");
+    refuses({{"scheduler.base_lrs", "0.05,-1"}}, "\n  out of range: one of the base_lrs must not be negative, got -1");
+    refuses({{"scheduler.base_lrs", "nan,1"}}, "\n  out of range: one of the base_lrs must not be negative, got nan");
+    refuses({{"scheduler.lrs", "0.05"}}, "\n  out of range: lrs are 1, for 2 groups here");
 
     State more = good;
     more["optim.param_groups"] = "1";  // somebody else's

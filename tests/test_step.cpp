@@ -182,6 +182,36 @@ TEST_CASE("step: with row gradients nothing is as large as the table") {
     MESSAGE("row gradients, warm: ", warm.text(), "; another batch length: at most ", most.text());
 }
 
+TEST_CASE("step: by rows it asks for the same bytes, whatever the size of the table") {
+    const Threads scope(1);
+    Requests first;
+    for (const std::size_t v : {std::size_t{10'000}, std::size_t{100'000}, std::size_t{1'000'000}}) {
+        CAPTURE(v);
+        Rng rng(3);
+        const Embedding table(v, 8, rng, {.sparse = true});
+        const EmbeddingBag bag(v, 8, rng, {.sparse = true});
+        SparseAdam adam({table.weight(), bag.weight()});
+        const auto step = [&](const IdArray& ids) {
+            adam.zero_grad();
+            Tape tape;
+            const Var y = table(tape, ids);
+            tape.backward(sum(y * y) + sum(bag(tape, ids)));
+            adam.step();
+        };
+        step(IdArray{{1, 2}, {3, 1}});  // makes the moments
+        release_memory();               // so that everything a step needs is asked for
+        IdArray ids(Shape{32, 50});
+        Rng id_rng(4);
+        for (std::int64_t& id : ids) id = static_cast<std::int64_t>(id_rng.below(10'000));
+        const Requests requests = requests_of([&] { step(ids); });
+        if (first.count() == 0) first = requests;
+        CHECK(requests.array_bytes == first.array_bytes);
+        CHECK(requests.largest_new == first.largest_new);
+        CHECK(requests.array_bytes < 10'000 * 8 * sizeof(Real) * 4);
+    }
+    MESSAGE("a cold step by rows: ", first.text());
+}
+
 TEST_CASE("step: a warm evaluation asks for nothing") {
     const Threads scope(1);
     Rng rng(3);

@@ -1,0 +1,30 @@
+// Finding the different rows, and adding up those that come several times.
+#include <embergrad/engine/row_sums.hpp>
+
+#include <algorithm>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+RowSums::RowSums(const RowGradient& gradient) : gradient_(gradient), order_(ascending_order(gradient.rows())) {
+    begins_.reserve(order_.size() + 1);
+    const std::vector<std::int64_t>& rows = gradient.rows();
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+        if (i == 0 || rows[order_[i]] != rows[order_[i - 1]]) begins_.push_back(i);
+    }
+    begins_.push_back(order_.size());
+}
+
+const Real* RowSums::sum(std::size_t i, Real* room) const {
+    const std::size_t d = width();
+    const Real* values = gradient_.values().data();
+    const Real* first = values + order_[begins_[i]] * d;
+    if (begins_[i] + 1 == begins_[i + 1]) return first;
+    std::copy_n(first, d, room);
+    for (std::size_t k = begins_[i] + 1; k < begins_[i + 1]; ++k) {
+        const Real* value = values + order_[k] * d;
+        for (std::size_t j = 0; j < d; ++j) room[j] += value[j];
+    }
+    return room;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,50 @@
+// A gradient by rows as an optimizer wants it: each row once, ascending, with the sum of its values. Only the sums of
+// rows that come several times are worked out, each when it is asked for: no coalesced copy is made.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/prefetch.hpp>
+#include <embergrad/engine/row_order.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+class RowSums {
+public:
+    /// Of a gradient that lives as long and is not changed.
+    explicit RowSums(const RowGradient& gradient);
+
+    /// How many different rows there are.
+    std::size_t size() const { return begins_.size() - 1; }
+    std::size_t width() const { return gradient_.width(); }
+    std::int64_t row(std::size_t i) const { return gradient_.rows()[order_[begins_[i]]]; }
+    /// The sum of the values of row i, (D), in the order they came. In the gradient itself or in `room`, (D).
+    const Real* sum(std::size_t i, Real* room) const;
+
+private:
+    const RowGradient& gradient_;
+    Positions order_;   // of the gradient's rows, ascending
+    Positions begins_;  // where each different row begins in it, and the end
+};
+
+/// Calls update(row, sum) for each different row of the gradient, on all threads, and prefetch(row) some rows ahead.
+template <class Prefetch, class Update>
+void for_each_row(const RowGradient& gradient, Prefetch prefetch, Update update) {
+    const RowSums sums(gradient);
+    constexpr std::size_t kTileValues = std::size_t{1} << 16;
+    const std::size_t tile = std::max<std::size_t>(1, kTileValues / std::max<std::size_t>(1, sums.width()));
+    parallel_for(sums.size(), tile, [&](std::size_t begin, std::size_t end) {
+        std::vector<Real, Allocator<Real>> room(sums.width());
+        for (std::size_t i = begin; i < end; ++i) {
+            if (i + kPrefetch < end) prefetch(static_cast<std::size_t>(sums.row(i + kPrefetch)));
+            update(static_cast<std::size_t>(sums.row(i)), sums.sum(i, room.data()));
+        }
+    });
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
