@@ -83,9 +83,9 @@ def differences(ours, theirs):
 
 
 def check(item, everyone):
-    if item == "W12" or len(everyone) == 1:  # another order of batches: its accuracy is compared instead
+    if item == "W12" or len(everyone) == 1:  # another order of batches: accuracies are compared instead
         return
-    ours, *peers = [program.run(item, "--check") for program in everyone]
+    ours, *peers = [program.run(item, "--check", "--threads", str(options.threads)) for program in everyone]
     found = [f"{item}, embergrad and {program.name}: {line}" for program, peer in zip(everyone[1:], peers)
              for line in differences(ours, peer)]
     if found:
@@ -97,7 +97,7 @@ def measure(item, everyone, options, log):
     extra = ["--threads", str(options.threads), "--seconds", str(options.seconds)]
     if item == "W12":
         extra += ["--trec", options.trec]
-    medians = {program.name: [] for program in everyone}
+    medians, accuracies = {program.name: [] for program in everyone}, {}
     for _ in range(options.rounds):
         for program in everyone:
             if item == "W12" and program.name == "libtorch":
@@ -106,6 +106,11 @@ def measure(item, everyone, options, log):
             print(json.dumps({"program": program.name, "threads": options.threads, "time": time.time(), **line}),
                   file=log, flush=True)
             medians[program.name].append(line["median_us"])
+            accuracies.setdefault(program.name, line.get("accuracy"))
+    if item == "W12":
+        print("accuracy on TREC: " + ", ".join(f"{name} {value:.3f}" for name, value in accuracies.items()))
+        if abs(accuracies["embergrad"] - accuracies.get("PyTorch", accuracies["embergrad"])) > 0.03:
+            sys.exit("W12: the accuracies differ by more than their spread")
     return {name: times for name, times in medians.items() if times}
 
 

@@ -16,6 +16,7 @@ void add_run(GradientRuns& runs, const GradientRun& run) {
 
 GradientRuns gradient_runs(const Parameter& parameter) {
     GradientRuns runs;
+    if (parameter.size() == 0) return runs;
     const TouchedRows& touched = parameter.touched_rows();
     if (touched.all() || parameter.has_frozen_rows()) {
         for (const auto& [begin, end] : parameter.trainable_runs()) runs.push_back({begin, end, false});

@@ -21,10 +21,12 @@ struct MemoryStats {
 /// The calling thread's figures.
 MemoryStats memory_stats();
 
-/// Gives everything the calling thread keeps (blocks and the nodes of ended tapes) back to the system.
+/// Gives everything the calling thread keeps (blocks and the nodes of ended tapes) back to the system. What parameters
+/// keep for their next dense gradient is theirs (Parameter::take_zeros).
 void release_memory();
 
-/// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once.
+/// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once. Nor
+/// does a parameter keep more than that for its next dense gradient.
 void set_memory_cap(std::size_t bytes);
 std::size_t memory_cap();
 

@@ -56,7 +56,7 @@ inline Var operator/(Real dividend, Var x) { return div(dividend, x); }
 
 // ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
 // Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated
-// in double (masked_mean: 32 rows at a time in Real). The sum of nothing is 0, its mean NaN, its max an error.
+// in double (masked_mean: 8 rows at a time in Real). The sum of nothing is 0, its mean NaN, its max an error.
 
 Var sum(Var x);
 Var sum(Var x, std::int64_t axis, bool keepdim = false);

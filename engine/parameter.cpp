@@ -223,6 +223,7 @@ const RowGradient& Parameter::row_grad() const { return mutable_row_grad(); }
 
 Array& Parameter::mutable_grad() const {
     Array& gradient = dense_gradient();
+    state_->handed_out = true;
     state_->touched.touch_all();
     return gradient;
 }
@@ -252,30 +253,45 @@ void Parameter::add_grad(Array gradient, const detail::TouchedRows& touched) con
     check_gradient();
     zero_frozen_rows(gradient);
     if (state_->kind == GradientKind::dense) {
-        Real* sum = state_->dense.data();
-        const Real* term = gradient.data();
-        for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
-        if (!shape().empty()) state_->touched.touch(touched, shape()[0]);
+        add_to_dense(std::move(gradient), touched);
         return;
     }
     detail::TouchedRows all_touched = touched;
     if (state_->kind == GradientKind::rows) {
         state_->rows.add_to(gradient);
-        all_touched.touch(state_->rows.rows(), shape()[0]);
+        all_touched.touch(state_->rows.rows(), row_count());
     }
+    if (state_->handed_out) all_touched.touch_all();
     drop_gradient();
     std::swap(state_->dense, gradient);  // no copy: the usual case is the first gradient of a step
+    state_->from_zeros = !all_touched.all();
     state_->touched = std::move(all_touched);
+    if (!state_->from_zeros) state_->zeros = Array(Shape{0});
     state_->kind = GradientKind::dense;
+}
+
+void Parameter::add_to_dense(Array gradient, const detail::TouchedRows& touched) const {
+    state_->touched.touch(touched, row_count());  // first: more rows than needed do no harm, missing ones would
+    Real* sum = state_->dense.data();
+    const Real* term = gradient.data();
+    if (touched.all()) {
+        for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
+        return;
+    }
+    const std::size_t width = gradient.size() / std::max<std::size_t>(1, row_count());
+    for (std::size_t row : touched.ascending()) {
+        for (std::size_t i = row * width; i < (row + 1) * width; ++i) sum[i] += term[i];
+    }
 }
 
 void Parameter::add_grad(RowGradient gradient) const {
     gradient.check_fits(shape());
     if (has_frozen_rows()) gradient.erase_rows(state_->frozen);
     if (state().kind == GradientKind::dense) {
-        gradient.add_to(state_->dense);
-        return state_->touched.touch(gradient.rows(), shape()[0]);
+        state_->touched.touch(gradient.rows(), row_count());
+        return gradient.add_to(state_->dense);
     }
+    state_->zeros = Array(Shape{0});
     state_->rows.append(std::move(gradient));
     state_->kind = GradientKind::rows;
 }
@@ -290,14 +306,19 @@ void Parameter::check_gradient() const {
 void Parameter::zero_grad(bool set_to_none) const {
     if (set_to_none || state().kind == GradientKind::none) return drop_gradient();
     if (state_->kind == GradientKind::dense)
-        state_->touched.clear(state_->dense);
+        clear_dense();
     else
         state_->rows = RowGradient({}, Array(Shape{0, shape()[1]}));
 }
 
+void Parameter::clear_dense() const {
+    state_->touched.clear(state_->dense);
+    if (state_->handed_out) state_->touched.touch_all();
+}
+
 /// Whether clearing the dense gradient is cheaper than making zeros again.
 bool Parameter::keeps_zeros() const {
-    return !state_->touched.all() && same_shape(state_->dense.shape(), shape()) &&
+    return state_->from_zeros && !state_->touched.all() && same_shape(state_->dense.shape(), shape()) &&
            state_->dense.size() * sizeof(Real) <= memory_cap();
 }
 
@@ -307,6 +328,7 @@ void Parameter::drop_gradient() const {
         state_->zeros = std::exchange(state_->dense, Array(Shape{0}));
     }
     state_->kind = GradientKind::none;
+    state_->from_zeros = false;
     state_->dense.resize(Shape{0});
     state_->rows = RowGradient();
 }

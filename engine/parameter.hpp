@@ -139,9 +139,10 @@ public:
     /// What tells parameters apart: equal exactly for handles on the same values.
     const void* id() const { return state_.get(); }
 
-    // For the tape and the optimizers. A dense gradient of which few rows were touched is made of zeros that the one
-    // before it left behind: these stay with the parameter until requires_grad is switched off, unless they are larger
-    // than the memory cap.
+    // For the tape, the optimizers and clipping. A dense gradient of which few rows were touched is made of zeros that
+    // the one before it left behind. These stay with the parameter (unless they are larger than the memory cap) until a
+    // gradient of another kind arrives, requires_grad is switched off, or somebody asks for mutable_grad(): from then
+    // on nothing is known about where its gradients are zero.
 
     /// Zeros of the parameter's shape.
     Array take_zeros() const;
@@ -149,6 +150,8 @@ public:
     void add_grad(Array gradient, const detail::TouchedRows& touched) const;
     /// Outside of these the dense gradient is zero.
     const detail::TouchedRows& touched_rows() const { return state().touched; }
+    /// The dense gradient, to be changed so that what is zero stays zero. Errors as mutable_grad().
+    Array& dense_gradient() const;
 
     /// Marks the parameter as being in a backward pass; false if it already is, in another thread.
     bool try_begin_backward() const { return !state().in_backward.exchange(true, std::memory_order_acquire); }
@@ -166,15 +169,19 @@ private:
         GradientKind kind = GradientKind::none;
         Array dense{Shape{0}};
         detail::TouchedRows touched;  // of dense
-        Array zeros{Shape{0}};        // what the next dense gradient can be made of
+        bool from_zeros = false;      // dense was made of such zeros,
+        Array zeros{Shape{0}};        // as the next one can be
+        bool handed_out = false;      // mutable_grad() was: whoever has it may write at any time
         RowGradient rows;
     };
     State& state() const;
     void set_frozen(const IdArray& rows, bool frozen) const;
     void set_frozen(std::vector<bool> frozen) const;
     void drop_gradient() const;
-    Array& dense_gradient() const;
     bool keeps_zeros() const;
+    void clear_dense() const;
+    std::size_t row_count() const { return shape().empty() ? 1 : shape()[0]; }
+    void add_to_dense(Array gradient, const detail::TouchedRows& touched) const;
 
     std::shared_ptr<State> state_;
 };

@@ -2,10 +2,22 @@
 #include <embergrad/engine/row_sums.hpp>
 
 #include <algorithm>
+#include <numeric>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-RowSums::RowSums(const RowGradient& gradient) : gradient_(gradient), order_(ascending_order(gradient.rows())) {
+namespace {
+
+Positions order_of(const RowGradient& gradient) {
+    if (!gradient.coalesced()) return ascending_order(gradient.rows());
+    Positions order(gradient.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return order;
+}
+
+}  // namespace
+
+RowSums::RowSums(const RowGradient& gradient) : gradient_(gradient), order_(order_of(gradient)) {
     begins_.reserve(order_.size() + 1);
     const std::vector<std::int64_t>& rows = gradient.rows();
     for (std::size_t i = 0; i < order_.size(); ++i) {

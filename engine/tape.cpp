@@ -90,7 +90,7 @@ void recycle(Node& node) {
     if (node.is_leaf) {
         node.parameter = Parameter();
         node.row_grads.clear();
-        node.touched.touch_all();
+        node.touched = detail::TouchedRows();
     }
     node.needs_grad = node.has_grad = node.is_leaf = node.version_known = false;
 }
@@ -316,6 +316,11 @@ Array& Var::grad_rows(std::span<const std::int64_t> rows) const {
     detail::Node& node = this->node();
     require<std::logic_error>(node.is_leaf && node.needs_grad && rank() > 0,
                               "Var::grad_rows: only a leaf that needs a gradient has rows of one");
+    const auto v = static_cast<std::int64_t>(dim(0));
+    for (std::int64_t row : rows) {
+        require<std::out_of_range>(row >= 0 && row < v, "Var::grad_rows: row ", row, " is outside a gradient of ", v,
+                                   " rows");
+    }
     if (!node.has_grad) {
         node.grad = node.parameter.take_zeros();
         node.touched = detail::TouchedRows::none();

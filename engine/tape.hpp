@@ -120,7 +120,8 @@ public:
     };
     GradTarget grad_target() const;
     /// grad() of a leaf (V, D), of which only these rows will be written to: the others need not be cleared for it.
-    /// Rows may repeat. Throws std::logic_error if this is no leaf or needs no gradient.
+    /// Rows may repeat. Throws std::logic_error if this is no leaf or needs no gradient, std::out_of_range for a row
+    /// that is not there.
     Array& grad_rows(std::span<const std::int64_t> rows) const;
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.

@@ -36,7 +36,7 @@ std::vector<Values> gradient_values(const Parameter& parameter) {
     if (parameter.gradient_kind() == GradientKind::rows) {
         add_rows(parameter, all);
     } else {
-        Real* g = parameter.mutable_grad().data();
+        Real* g = parameter.dense_gradient().data();
         for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);
     }
     return all;
@@ -112,6 +112,13 @@ double count_nonzero(const std::vector<Parameter>& parameters) {
     }));
 }
 
+/// Zeros do not stay zeros.
+void forget_zeros(const std::vector<Parameter>& parameters) {
+    for (const Parameter& parameter : parameters) {
+        if (parameter.gradient_kind() == GradientKind::dense) parameter.mutable_grad();
+    }
+}
+
 void check(std::string_view name, const std::vector<Parameter>& parameters) {
     std::unordered_map<const void*, std::size_t> seen;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -138,6 +145,7 @@ double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm,
     const double scale = max_norm / (total + 1e-6);
     if (scale >= 1 || std::isinf(max_norm)) return total;
     const auto factor = static_cast<Real>(scale);  // NaN if the norm is, as PyTorch's
+    if (std::isnan(factor)) forget_zeros(parameters);
     for (Values values : all) {
         for (Real& x : values) x *= factor;
     }

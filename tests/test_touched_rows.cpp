@@ -15,6 +15,7 @@
 #include <embergrad/optim/sgd.hpp>
 
 #include "support.hpp"
+#include "threads.hpp"
 
 using namespace embergrad;
 using detail::gradient_runs, detail::TouchedRows;
@@ -117,7 +118,7 @@ TEST_CASE("touched rows: gradients are the same as ever, step after step") {
             const IdArray ids = random_ids(rng, rng.below(12));
             look_up(table, ids);
             look_up(fresh, ids);
-            if (rng.below(4) == 0) forget_rows(table);
+            if (step >= 150 && rng.below(4) == 0) forget_rows(table);
         }
         check_same(table.grad(), fresh.grad());
     }
@@ -182,11 +183,72 @@ TEST_CASE("touched rows: zeros stay with the table only as far as memory may be 
     set_memory_cap(cap);
 }
 
-TEST_CASE("touched rows: only a leaf has them") {
+TEST_CASE("touched rows: a scalar and a table without rows are stepped like any other") {
+    for (const MakeOptimizer& make : kOptimizers) {
+        const Parameter kept(Array(2)), dropped(Array(2)), empty(zeros({0, kD}));
+        const auto a = make(kept), b = make(dropped), c = make(empty);
+        for (int step = 0; step < 4; ++step) {
+            a->zero_grad(false), b->zero_grad(true), c->zero_grad(step % 2 == 0);
+            for (const Parameter& p : {kept, dropped}) p.add_grad(Array(3));
+            look_up(empty, IdArray());
+            a->step(), b->step(), c->step();
+            CHECK(kept.value()() == dropped.value()());
+            CHECK(kept.grad()() == 3);
+        }
+        CHECK(kept.value()() != 2);
+    }
+}
+
+TEST_CASE("touched rows: a reference to the gradient may be kept, and written to at any time") {
+    const Parameter table(random_table(1));
+    look_up(table, {1});
+    Array& gradient = table.mutable_grad();
+    table.zero_grad();
+    look_up(table, {2});
+    gradient(7, 0) = 5;
+    const Real before = table.value()(7, 0);
+    SGD sgd({table}, {.lr = 1});
+    sgd.step();
+    CHECK(table.value()(7, 0) == before - 5);
+    table.zero_grad();
+    look_up(table, {3});
+    CHECK(table.grad()(7, 0) == 0);
+}
+
+TEST_CASE("touched rows: pieces of a large gradient, with any number of threads") {
+    const std::size_t v = 3000, d = 77;  // several tiles, which end within rows
+    Rng rng(8);
+    Array values(Shape{v, d});
+    for (std::size_t i = 0; i < values.size(); ++i) values.data()[i] = static_cast<Real>(rng.normal());
+    for (std::size_t k = 0; k < kOptimizers.size(); ++k) {
+        CAPTURE(k);
+        const Parameter one(values), three(values), unknown(values);
+        const auto a = kOptimizers[k](one), b = kOptimizers[k](three), c = kOptimizers[k](unknown);
+        for (int step = 0; step < 3; ++step) {
+            IdArray ids(Shape{500});
+            for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(v));
+            for (const Parameter& table : {one, three, unknown}) table.zero_grad(), look_up(table, ids);
+            forget_rows(unknown);
+            {
+                const embergrad::testing::Threads threads(3);
+                b->step();
+            }
+            const embergrad::testing::Threads threads(1);
+            a->step(), c->step();
+            check_same(one.value(), unknown.value());
+            check_same(three.value(), unknown.value());
+        }
+    }
+}
+
+TEST_CASE("touched rows: only a leaf has them, and only the rows there are") {
     const Parameter table(random_table(1));
     Tape tape;
     const Var y = embedding(tape, table, {1});
     const std::vector<std::int64_t> rows{0};
     check_refused<std::logic_error>([&] { y.grad_rows(rows); },
                                     "Var::grad_rows: only a leaf that needs a gradient has rows of one");
+    const std::vector<std::int64_t> beyond{0, kV};
+    check_refused<std::out_of_range>([&] { tape.leaf(table).grad_rows(beyond); },
+                                     "Var::grad_rows: row 40 is outside a gradient of 40 rows");
 }
