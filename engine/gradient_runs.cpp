@@ -1,6 +1,8 @@
 // Rows that were touched, and what lies between them.
 #include <embergrad/engine/gradient_runs.hpp>
 
+#include <embergrad/engine/row_order.hpp>
+
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
@@ -25,10 +27,12 @@ GradientRuns gradient_runs(const Parameter& parameter) {
     const std::size_t width = parameter.shape().empty() ? 1 : parameter.size() / parameter.shape()[0];
     runs.reserve(2 * touched.rows().size() + 1);
     std::size_t end = 0;
-    for (std::size_t row : touched.ascending()) {
-        add_run(runs, {end, row * width, true});
-        end = (row + 1) * width;
-        add_run(runs, {row * width, end, false});
+    for (std::size_t position : ascending_order(touched.rows())) {
+        const std::size_t begin = static_cast<std::size_t>(touched.rows()[position]) * width;
+        if (begin < end) continue;  // the row before, once more
+        add_run(runs, {end, begin, true});
+        end = begin + width;
+        add_run(runs, {begin, end, false});
     }
     add_run(runs, {end, parameter.size(), true});
     return runs;

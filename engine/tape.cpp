@@ -177,7 +177,7 @@ void commit(Node& leaf) {
     }
     if (leaf.has_grad) leaf.parameter.add_grad(std::exchange(leaf.grad, Array(Shape{0})), leaf.touched);
     leaf.row_grads.clear();
-    leaf.touched.touch_all();
+    leaf.touched = detail::TouchedRows();
     leaf.has_grad = false;
 }
 
