@@ -12,24 +12,10 @@ import time
 import torch
 from torch import nn
 
+from document import NGramLanguageModel
+
 WHITE_SPACE = re.compile(rb"[ \t\n\v\f\r]+")
 SPECIALS = [b"<PAD>", b"<UNK>", b"<BOS>", b"<EOS>"]
-
-
-class NGramLanguageModel(nn.Module):
-    """The document's."""
-
-    def __init__(self, vocab_size, embedding_dim, context_size, hidden_dim=128):
-        super().__init__()
-        self.context_size = context_size
-        self.embeddings = nn.Embedding(vocab_size, embedding_dim)
-        self.network = nn.Sequential(
-            nn.Linear(context_size * embedding_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, vocab_size)
-        )
-
-    def forward(self, context):
-        embedded = self.embeddings(context)
-        return self.network(embedded.view(embedded.size(0), -1))
 
 
 def read_words(path):

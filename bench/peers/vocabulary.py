@@ -1,6 +1,5 @@
 # The document's Vocabulary in Python and embergrad's, in turn on the same 100 MB of text: medians and their ratio.
-#   python3 bench/peers/vocabulary.py build/release/bench/vocabulary [ROUNDS]
-import collections
+#   /usr/bin/python3 bench/peers/vocabulary.py build/release/bench/vocabulary [ROUNDS]
 import json
 import statistics
 import subprocess
@@ -8,34 +7,7 @@ import sys
 import tempfile
 import time
 
-
-class Vocabulary:
-    """As in the document, down to its data structures."""
-
-    def __init__(self, pad_token="<PAD>", unk_token="<UNK>", bos_token="<BOS>", eos_token="<EOS>"):
-        self.token_to_idx, self.idx_to_token = {}, {}
-        for token in [pad_token, unk_token, bos_token, eos_token]:
-            self._add_token(token)
-        self.unk_idx = self.token_to_idx[unk_token]
-
-    def _add_token(self, token):
-        if token not in self.token_to_idx:
-            idx = len(self.token_to_idx)
-            self.token_to_idx[token] = idx
-            self.idx_to_token[idx] = token
-
-    def build(self, texts, min_freq=1, max_size=None):
-        counter = collections.Counter()
-        for text in texts:
-            counter.update(text.split())
-        tokens = [t for t, c in counter.most_common(max_size) if c >= min_freq]
-        for token in tokens:
-            self._add_token(token)
-        return self
-
-    def encode(self, text):
-        tokens = text.split()
-        return [self.token_to_idx.get(t, self.unk_idx) for t in tokens]
+from document import Vocabulary
 
 
 def seconds_in_python(path):
