@@ -82,7 +82,7 @@ def differences(ours, theirs):
             yield f"{name}: {mine} and {[norm, weighted]}"
 
 
-def check(item, everyone):
+def check(item, everyone, options):
     if item == "W12" or len(everyone) == 1:  # another order of batches: accuracies are compared instead
         return
     ours, *peers = [program.run(item, "--check", "--threads", str(options.threads)) for program in everyone]
@@ -157,7 +157,7 @@ def main():
             if item == "W12" and not options.trec:
                 print_row([item, *["-"] * 6, "no --trec"])
                 continue
-            check(item, everyone)
+            check(item, everyone, options)
             print_row(row(item, measure(item, everyone, options, log)))
 
 
