@@ -1,6 +1,7 @@
 #include <embergrad/engine/row_sums.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -74,12 +75,14 @@ TEST_CASE("row sums: every row is visited once, with any number of threads") {
         const embergrad::testing::Threads guard(threads);
         Array seen = zeros({v, d});
         std::vector<int> visits(v);
+        std::atomic<bool> within = true;
         for_each_row(
-            gradient, [=](std::size_t row) { CHECK(row < v); },
+            gradient, [&](std::size_t row) { within = within && row < v; },
             [&](std::size_t row, const Real* sum) {
                 ++visits[row];
                 std::copy_n(sum, d, seen.data() + row * d);
             });
+        CHECK(within);
         for (std::size_t row = 0; row < v; ++row) {
             const auto found = expected.find(static_cast<std::int64_t>(row));
             CHECK(visits[row] == (found != expected.end() ? 1 : 0));
