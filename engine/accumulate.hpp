@@ -2,7 +2,10 @@
 // would cost two passes. Internal.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <optional>
 
 #include <embergrad/engine/row_math.hpp>
 #include <embergrad/engine/simd.hpp>
@@ -23,11 +26,27 @@ template <class Value>
     put_many(y, n, add, value);
 }
 
-/// dx[i] += term(i) for each element of x.
+/// Calls read(dy, begin, n) for the gradient of the elements begin .. begin + n - 1 of y: all at once, or, where it is
+/// one number that nobody has written out, in pieces that stay in the nearest cache.
+template <class Read>
+void for_each_gradient_piece(Var y, Read read) {
+    const std::optional<Real> uniform = y.uniform_grad();
+    if (!uniform) return read(y.grad().data(), std::size_t{0}, y.size());
+    constexpr std::size_t kPiece = 1024;
+    std::array<Real, kPiece> same;
+    same.fill(*uniform);
+    for (std::size_t begin = 0, n = y.size(); begin < n; begin += kPiece)
+        read(same.data(), begin, std::min(kPiece, n - begin));
+}
+
+/// dx[i] += term(dy[i], i) for each element of x, which has y's shape.
 template <class Term>
-void accumulate(Var x, Term term) {
+void accumulate(Var x, Var y, Term term) {
     const auto [array, beta] = x.grad_target();
-    put_each(array.data(), array.size(), beta != 0, term);
+    Real* dx = array.data();
+    for_each_gradient_piece(y, [=, add = beta != 0](const Real* dy, std::size_t begin, std::size_t n) {
+        put_each(dx + begin, n, add, [=](std::size_t i) { return term(dy[i], begin + i); });
+    });
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

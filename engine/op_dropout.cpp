@@ -38,9 +38,8 @@ Var dropout(Var x, double p) {
 
     if (y.needs_grad()) {
         y.on_backward([=] {
-            const Real* dy = y.grad().data();
             const Real* kept = mask.value().data();
-            detail::accumulate(x, [=](std::size_t i) { return dy[i] * kept[i]; });
+            detail::accumulate(x, y, [=](Real dy, std::size_t i) { return dy * kept[i]; });
         });
     }
     return y;

@@ -21,9 +21,8 @@ Var unary(Var x, F f, Derivative df) {
 
     if (y.needs_grad()) {
         y.on_backward([=] {
-            const Real* dy = y.grad().data();
             const Real* read = reads == Reads::input ? x.value().data() : y.value().data();
-            detail::accumulate(x, [=](std::size_t i) { return df(dy[i], read[i]); });
+            detail::accumulate(x, y, [=](Real dy, std::size_t i) { return df(dy, read[i]); });
         });
     }
     return y;
@@ -109,23 +108,23 @@ bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape
 /// The two gradients of f(a, a) in one pass.
 template <class DerivativeA, class DerivativeB>
 void add_both_gradients(Var out, Var a, DerivativeA da, DerivativeB db) {
-    const Real* g = out.grad().data();
     const Real* value = reads_other<DerivativeA> || reads_other<DerivativeB> ? a.value().data() : nullptr;
-    detail::accumulate(a, [=](std::size_t i) {
-        return derivative_at(da, g[i], value, i, value, i) + derivative_at(db, g[i], value, i, value, i);
+    detail::accumulate(a, out, [=](Real g, std::size_t i) {
+        return derivative_at(da, g, value, i, value, i) + derivative_at(db, g, value, i, value, i);
     });
 }
 
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
 template <class Derivative>
 void add_gradient(Var out, Var self, Var other, Derivative df) {
-    const Real* g = out.grad().data();
     const Real* self_value = reads_self<Derivative> ? self.value().data() : nullptr;
     const Real* other_value = reads_other<Derivative> ? other.value().data() : nullptr;
     if (same_shape(self.shape(), other.shape())) {
-        detail::accumulate(self, [=](std::size_t i) { return derivative_at(df, g[i], self_value, i, other_value, i); });
+        detail::accumulate(self, out,
+                           [=](Real g, std::size_t i) { return derivative_at(df, g, self_value, i, other_value, i); });
         return;
     }
+    const Real* g = out.grad().data();
     Real* dself = self.grad().data();
     const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
     if (!is_repeated(self, out)) {

@@ -1,9 +1,11 @@
 // Embedding: rows of a table forward, rows of a gradient on the way back.
 #include <algorithm>
+#include <cstring>
 
 #include <embergrad/engine/embedding_rows.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/simd.hpp>
 #include <embergrad/engine/streaming.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -22,15 +24,28 @@ void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOp
     }
 }
 
+/// A row is too short for a call of memcpy to pay.
+[[gnu::always_inline]] inline void copy_row(const Real* __restrict from, std::size_t d, Real* __restrict to) {
+    constexpr std::size_t kLine = 64 / sizeof(Real);
+    std::size_t j = 0;
+    for (; j + kLine <= d; j += kLine) std::memcpy(to + j, from + j, kLine * sizeof(Real));
+    for (; j < d; ++j) to[j] = from[j];
+}
+
+EMBERGRAD_SIMD void copy_rows(const Real* table, const std::int64_t* ids, std::size_t begin, std::size_t end,
+                              std::size_t d, Real* to) {
+    for (std::size_t i = begin; i < end; ++i) {
+        if (i + kRowsAhead < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kRowsAhead]) * d, d);
+        copy_row(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
+    }
+}
+
 /// to[i] = table[ids[i]]
 void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size_t d, Real* to) {
     const bool streamed = is_streamed(n, d);
     parallel_for(n, kRowTile, [=](std::size_t begin, std::size_t end) {
-        if (streamed) return stream_rows(table, ids, begin, end, d, to);
-        for (std::size_t i = begin; i < end; ++i) {
-            if (i + kRowsAhead < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kRowsAhead]) * d, d);
-            std::copy_n(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
-        }
+        const auto copy = streamed ? stream_rows : copy_rows;
+        copy(table, ids, begin, end, d, to);
     });
 }
 
@@ -49,10 +64,16 @@ void add_dense_gradient(Var table, Var out, const IdArray& ids, std::int64_t pad
     }
 }
 
+/// dout as it is: every position has a row of it.
+void add_all_rows(Var table, Var out, const IdArray& ids) {
+    table.add_row_grad(RowGradient({ids.data(), ids.data() + ids.size()}, out.share_grad(ids.size(), table.dim(1))));
+}
+
 /// The rows of dout, without those of the padding id; with `by_frequency` divided as above.
 void add_row_gradient(Var table, Var out, const IdArray& ids, std::int64_t padding, bool by_frequency) {
     const std::size_t d = table.dim(1);
     const auto n = ids.size() - static_cast<std::size_t>(std::count(ids.data(), ids.data() + ids.size(), padding));
+    if (n == ids.size() && !by_frequency) return add_all_rows(table, out, ids);
     std::vector<std::int64_t> rows;
     rows.reserve(n);
     Array values(Shape{n, d});

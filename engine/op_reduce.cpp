@@ -23,10 +23,7 @@ Var divided_sum(Var x, double divisor) {
     const Var y = x.tape().result(Shape{}, {x});
     y.mutable_value().data()[0] = static_cast<Real>(detail::sum_of(x.value().data(), x.size()) / divisor);
     if (y.needs_grad()) {
-        y.on_backward([=] {
-            const Real g = y.grad().data()[0] / static_cast<Real>(divisor);
-            detail::accumulate(x, [=](std::size_t) { return g; });
-        });
+        y.on_backward([=] { x.add_uniform_grad(y.grad().data()[0] / static_cast<Real>(divisor)); });
     }
     return y;
 }

@@ -33,9 +33,26 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
 }  // namespace
 
 RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
+    : RowGradient(std::move(rows), std::make_shared<Array>(std::move(values))) {}
+
+RowGradient::RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values)
     : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
-    require(values_.dimension() == 2 && values_.shape()[0] == rows_.size(), "RowGradient: ", rows_.size(),
-            " rows need values of shape (", rows_.size(), ", D), not ", values_.shape());
+    const Shape& shape = this->values().shape();
+    require(shape.size() == 2 && shape[0] == rows_.size(), "RowGradient: ", rows_.size(),
+            " rows need values of shape (", rows_.size(), ", D), not ", shape);
+}
+
+RowGradient::RowGradient(const RowGradient& other)
+    : rows_(other.rows_), values_(std::make_shared<Array>(other.values())), coalesced_(other.coalesced_) {}
+
+const Array& RowGradient::values() const {
+    static const Array none(Shape{0, 0});
+    return values_ == nullptr ? none : *values_;
+}
+
+Array& RowGradient::mutable_values() {
+    if (values_.use_count() != 1) values_ = std::make_shared<Array>(values());
+    return *values_;
 }
 
 void RowGradient::append(RowGradient&& other) { append(std::span(&other, 1)); }
@@ -54,13 +71,13 @@ void RowGradient::append(std::span<RowGradient> others) {
     if (n == size()) return;
 
     Array joined(Shape{n, d});
-    auto end = std::copy(values_.storage().begin(), values_.storage().end(), joined.storage().begin());
+    auto end = std::copy(values().storage().begin(), values().storage().end(), joined.storage().begin());
     rows_.reserve(n);
     for (const RowGradient& other : others) {
-        end = std::copy(other.values_.storage().begin(), other.values_.storage().end(), end);
+        end = std::copy(other.values().storage().begin(), other.values().storage().end(), end);
         rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
     }
-    values_ = std::move(joined);
+    values_ = std::make_shared<Array>(std::move(joined));
     coalesced_ = false;
 }
 
@@ -76,7 +93,7 @@ void RowGradient::coalesce() {
         if (sum != to) std::copy_n(sum, width(), to);
     }
     rows_ = std::move(rows);
-    values_ = std::move(sums);
+    values_ = std::make_shared<Array>(std::move(sums));
     coalesced_ = true;
 }
 
@@ -85,19 +102,19 @@ void RowGradient::erase_rows(const std::vector<bool>& gone) {
     const auto kept = size() - static_cast<std::size_t>(std::count_if(rows_.begin(), rows_.end(), is_gone));
     if (kept == size()) return;
     const std::size_t d = width();
-    Array values(Shape{kept, d});
-    Real* to = values.data();
+    Array kept_values(Shape{kept, d});
+    Real* to = kept_values.data();
     for (std::size_t i = 0; i < size(); ++i) {
-        if (!is_gone(rows_[i])) to = std::copy_n(values_.data() + i * d, d, to);
+        if (!is_gone(rows_[i])) to = std::copy_n(values().data() + i * d, d, to);
     }
     std::erase_if(rows_, is_gone);
-    values_ = std::move(values);
+    values_ = std::make_shared<Array>(std::move(kept_values));
     coalesced_ |= kept < 2;
 }
 
 void RowGradient::check_fits(const Shape& table) const {
     const bool empty = size() == 0 && width() == 0;
-    require(table.size() == 2 && (empty || values_.shape() == Shape{size(), table[1]}),
+    require(table.size() == 2 && (empty || values().shape() == Shape{size(), table[1]}),
             "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
     const auto v = static_cast<std::int64_t>(table[0]);
     for (std::int64_t row : rows_) {
@@ -109,7 +126,7 @@ void RowGradient::check_fits(const Shape& table) const {
 void RowGradient::add_to(Array& dense) const {
     check_fits(dense.shape());
     const std::size_t d = width();
-    const Real* value = values_.data();
+    const Real* value = values().data();
     for (std::int64_t row : rows_) {
         Real* target = dense.data() + static_cast<std::size_t>(row) * d;
         for (std::size_t j = 0; j < d; ++j) target[j] += value[j];

@@ -16,17 +16,23 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// A row may come several times until the gradient is coalesced; the gradient of a row is the sum.
 class RowGradient {
 public:
-    RowGradient() : values_(Shape{0, 0}) {}
+    RowGradient() = default;
     /// rows: (n), values: (n, D). A gradient of fewer than two rows counts as coalesced.
     /// Throws std::invalid_argument on other shapes.
     RowGradient(std::vector<std::int64_t> rows, Array values);
+    /// The same for values that somebody else goes on reading: they are copied before they are changed here.
+    RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values);
+    RowGradient(const RowGradient& other);
+    RowGradient& operator=(const RowGradient& other) { return *this = RowGradient(other); }
+    RowGradient(RowGradient&&) = default;
+    RowGradient& operator=(RowGradient&&) = default;
 
     const std::vector<std::int64_t>& rows() const { return rows_; }
-    const Array& values() const { return values_; }
+    const Array& values() const;
     /// For whoever scales a gradient in place, such as clipping.
-    Array& mutable_values() { return values_; }
+    Array& mutable_values();
     std::size_t size() const { return rows_.size(); }
-    std::size_t width() const { return values_.shape()[1]; }
+    std::size_t width() const { return values().shape()[1]; }
     bool coalesced() const { return coalesced_; }
 
     /// Puts the rows of `other`, or of all others in their order, behind these. Throws std::invalid_argument if they
@@ -45,7 +51,7 @@ public:
 
 private:
     std::vector<std::int64_t> rows_;
-    Array values_;
+    std::shared_ptr<Array> values_;  // nullptr: of shape (0, 0)
     bool coalesced_ = true;
 };
 

@@ -82,11 +82,28 @@ void make_room(Array& buffer, const Shape& shape) {
     }
 }
 
+/// Writes out a gradient that was deferred.
+void write_grad(Node& node) {
+    if (node.shared_grad != nullptr) {
+        node.grad = *node.shared_grad;
+        node.grad.reshape(node.value->shape());
+        node.shared_grad.reset();
+    } else {
+        make_room(node.grad, node.value->shape());
+        std::fill(node.grad.storage().begin(), node.grad.storage().end(), node.uniform_grad);
+    }
+    node.grad_deferred = false;
+}
+
 /// Makes a node ready for its next use.
 void recycle(Node& node) {
     node.backward.reset();
     shrink(node.own_value);
     shrink(node.grad);
+    if (node.grad_deferred) {
+        node.shared_grad.reset();
+        node.grad_deferred = false;
+    }
     if (node.is_leaf) {
         node.parameter = Parameter();
         node.row_grads.clear();
@@ -271,7 +288,7 @@ void Tape::backward(Var root, const Array& gradient) {
 
     const BackwardGuard guard(record_);
     backward_done_ = true;
-    std::copy(gradient.storage().begin(), gradient.storage().end(), root.grad().storage().begin());
+    std::copy(gradient.storage().begin(), gradient.storage().end(), root.grad_target().array.storage().begin());
     run_backward(root.node_->index);
     for (std::size_t index : record_.leaves) check_gradient(record_.at(index));
     for (std::size_t index : record_.leaves) commit(record_.at(index));
@@ -300,10 +317,37 @@ Array& Var::grad() const {
     return target.array;
 }
 
+std::shared_ptr<Array> Var::share_grad(std::size_t n, std::size_t d) const {
+    Array& grad = this->grad();
+    grad.reshape(Shape{n, d});
+    detail::Node& node = this->node();
+    node.shared_grad = std::make_shared<Array>(std::exchange(grad, Array(Shape{0})));
+    node.grad_deferred = true;
+    return node.shared_grad;
+}
+
+void Var::add_uniform_grad(Real g) const {
+    detail::Node& node = this->node();
+    if (node.needs_grad && !node.has_grad && !node.is_leaf) {  // a leaf's is needed as an array in any case
+        node.uniform_grad = g;
+        node.has_grad = node.grad_deferred = true;
+        return;
+    }
+    for (Real& sum : grad().storage()) sum += g;
+}
+
+std::optional<Real> Var::uniform_grad() const {
+    const detail::Node& node = this->node();
+    if (!node.grad_deferred || node.shared_grad != nullptr) return std::nullopt;
+    return node.uniform_grad;
+}
+
 Var::GradTarget Var::grad_target() const {
     detail::Node& node = this->node();
     require<std::logic_error>(node.needs_grad, "Var::grad: this value needs no gradient");
     node.touched.touch_all();
+    if (node.grad_deferred) [[unlikely]]
+        write_grad(node);
     const Real beta = node.has_grad ? 1 : 0;
     if (!node.has_grad) {
         make_room(node.grad, node.value->shape());

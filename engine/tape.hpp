@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -69,14 +70,18 @@ struct Node {
     const Array* value = nullptr;
     Array own_value{Shape{0}};
     Array grad{Shape{0}};
+    std::shared_ptr<Array> shared_grad;  // see grad_deferred
     TouchedRows touched;                 // of a leaf's grad
     std::vector<RowGradient> row_grads;  // a leaf's, in the order backward met them
     Closure backward;
     Parameter parameter;        // a leaf's
     std::uint64_t version = 0;  // of the parameter, when an op first read it
     std::size_t index = 0;      // on the tape
+    Real uniform_grad = 0;      // see grad_deferred
     bool needs_grad = false;
-    bool has_grad = false;  // grad holds the sum of what has arrived
+    bool has_grad = false;  // grad holds the sum of what has arrived,
+    bool grad_deferred =
+        false;  // or will when it is asked for: shared_grad or, if there is none, uniform_grad all over
     bool is_leaf = false;
     bool version_known = false;
 };
@@ -119,10 +124,17 @@ public:
         Real beta;
     };
     GradTarget grad_target() const;
+    /// Adds g to the gradient of every element. The first to arrive is written out when somebody asks for grad(), and
+    /// until then uniform_grad() tells it: a pass over memory less for whoever can do with one number.
+    void add_uniform_grad(Real g) const;
+    std::optional<Real> uniform_grad() const;
     /// grad() of a leaf (V, D), of which only these rows will be written to: the others need not be cleared for it.
     /// Rows may repeat. Throws std::logic_error if this is no leaf or needs no gradient, std::out_of_range for a row
     /// that is not there.
     Array& grad_rows(std::span<const std::int64_t> rows) const;
+    /// The gradient that has arrived, reshaped to (n, d), for a gradient by rows to have it without a copy; whoever
+    /// asks for grad() later gets one. Errors as grad(), and xtensor's for another number of elements.
+    std::shared_ptr<Array> share_grad(std::size_t n, std::size_t d) const;
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.
     void add_row_grad(RowGradient gradient) const;

@@ -216,6 +216,33 @@ TEST_CASE("embedding: PyTorch's gradients by rows, before and after they are coa
     check_near(unpadded.values(), {-0.9613974918795568, -0.750987246771676, 0.5700442464895933, 1.903552606422498});
 }
 
+TEST_CASE("embedding: the output's gradient and that by rows are the same values, and neither changes the other") {
+    const Parameter table(ones({5, 2}));
+    Tape tape;
+    const Var out = embedding(tape, table, {{1, 3}, {3, 0}}, {.sparse = true});
+    tape.backward(sum(out * out));
+    const Real* before = table.row_grad().values().data();
+    CHECK(out.grad().shape() == Shape{2, 2, 2});
+    CHECK(out.grad().data() != before);
+    for (Real g : out.grad().storage()) CHECK(g == 2);
+    out.grad().data()[0] = 9;
+    CHECK(table.row_grad().values().data()[0] == 2);
+    table.mutable_row_grad().mutable_values().data()[1] = 8;
+    CHECK(out.grad().data()[1] == 2);
+    CHECK(table.row_grad().values().data() == before);  // the reader has had its copy
+}
+
+TEST_CASE("embedding: changing a gradient by rows while its tape lives does not change the output's") {
+    const Parameter table(ones({5, 2}));
+    Tape tape;
+    const Var out = embedding(tape, table, {1, 3}, {.sparse = true});
+    tape.backward(sum(out * out));
+    table.mutable_row_grad().mutable_values().data()[0] = 1;
+    CHECK(out.grad().data()[0] == 2);
+    CHECK(out.grad().shape() == Shape{2, 2});
+    CHECK(table.row_grad().values().data()[0] == 1);
+}
+
 TEST_CASE("embedding: PyTorch's tables after max_norm 0.6 for six norms [1.5]") {
     const Array table = wave({5, 2});
     const double near = kDouble ? 1e-12 : 2e-6;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -135,6 +136,26 @@ TEST_CASE("row gradient: shapes are checked") {
     CHECK_THROWS_WITH_AS(RowGradient({1}, zeros({1})), "RowGradient: 1 rows need values of shape (1, D), not (1,)",
                          std::invalid_argument);
     CHECK_THROWS_AS(RowGradient({1}, zeros({})), std::invalid_argument);
+}
+
+TEST_CASE("row gradient: a copy has values of its own; values that somebody else reads are copied to be changed") {
+    const auto shared = std::make_shared<Array>(array({2, 1}, {1, 2}));
+    RowGradient g({4, 2}, shared);
+    CHECK(&g.values() == shared.get());
+    RowGradient copy = g, assigned;
+    assigned = g;
+    copy.mutable_values().data()[0] = 7;
+    CHECK(values(assigned.values()) == Values{1, 2});
+    g.mutable_values().data()[0] = 5;
+    CHECK(values(*shared) == Values{1, 2});
+    CHECK(values(g.values()) == Values{5, 2});
+    const Real* own = g.values().data();
+    CHECK(g.mutable_values().data() == own);  // nobody else has them: no second copy
+    const RowGradient moved = std::move(g);
+    CHECK(moved.values().data() == own);
+    CHECK_THROWS_AS(RowGradient({1}, shared), std::invalid_argument);
+    CHECK_THROWS_AS(RowGradient({1}, std::shared_ptr<Array>()), std::invalid_argument);
+    CHECK(RowGradient().mutable_values().size() == 0);
 }
 
 TEST_CASE("row gradient: appended behind, summed in the order of coming, sorted [1.7] [1.8]") {

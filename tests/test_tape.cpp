@@ -655,6 +655,43 @@ TEST_CASE("tape: a way back may make tapes and go back on them, as deep as it li
     for (const Parameter& each : inner) CHECK(values(each.grad()) == Values{3, 3});
 }
 
+TEST_CASE("tape: a gradient that is one number is the same as one written out, for whoever reads or adds to it") {
+    for (const std::size_t n :
+         {std::size_t{1}, std::size_t{63}, std::size_t{64}, std::size_t{1024}, std::size_t{2500}}) {
+        CAPTURE(n);
+        Array start(Shape{n});
+        for (std::size_t i = 0; i < n; ++i) start.data()[i] = static_cast<Real>(i % 7) - 3;
+        const Parameter p(start);
+        Tape tape;
+        const Var x = tape.leaf(p), square = x * x, doubled = square * 2, shifted = square + x;
+        // square gets 3 * 2 from doubled, 5 and 1 from the sums, and 1 from shifted
+        tape.backward(sum(doubled) * 3 + sum(square) * 5 + sum(shifted) + mean(square) * static_cast<Real>(n));
+        for (std::size_t i = 0; i < n; ++i) CHECK(p.grad().data()[i] == 13 * 2 * start.data()[i] + 1);
+        CHECK(values(doubled.grad()) == Values(n, 3));  // readable afterwards,
+        CHECK(values(square.grad()) == Values(n, 13));
+        CHECK(values(shifted.grad()) == Values(n, 1));
+        CHECK_FALSE(shifted.uniform_grad());  // and written out by that
+    }
+}
+
+TEST_CASE("tape: a uniform gradient is told until somebody adds to it; a leaf's is always written out") {
+    const Parameter p(array({2}, {1, 2}));
+    Tape tape;
+    const Var x = tape.leaf(p), y = x * 2;
+    CHECK_FALSE(y.uniform_grad());
+    y.add_uniform_grad(3);
+    CHECK(y.uniform_grad() == Real{3});
+    y.add_uniform_grad(1);
+    CHECK_FALSE(y.uniform_grad());
+    CHECK(values(y.grad()) == Values{4, 4});
+    x.add_uniform_grad(5);
+    CHECK_FALSE(x.uniform_grad());
+    CHECK(values(x.grad()) == Values{5, 5});
+    const Var constant = tape.constant(array({2}, {1, 2}));
+    CHECK_THROWS_AS(constant.add_uniform_grad(1), std::logic_error);
+    CHECK_FALSE(constant.uniform_grad());
+}
+
 TEST_CASE("tape: item is for one element") {
     Tape tape;
     CHECK(tape.constant(full({1, 1}, 4)).item() == 4);
