@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
+
+#include <embergrad/engine/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
@@ -13,6 +16,15 @@ Positions order_of(const RowGradient& gradient) {
     Positions order(gradient.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     return order;
+}
+
+EMBERGRAD_SIMD void sum_values(const Real* values, std::span<const std::size_t> positions, std::size_t d,
+                               Real* __restrict sum) {
+    std::copy_n(values + positions[0] * d, d, sum);
+    for (std::size_t position : positions.subspan(1)) {
+        const Real* value = values + position * d;
+        for (std::size_t j = 0; j < d; ++j) sum[j] += value[j];
+    }
 }
 
 }  // namespace
@@ -31,11 +43,7 @@ const Real* RowSums::sum(std::size_t i, Real* room) const {
     const Real* values = gradient_.values().data();
     const Real* first = values + order_[begins_[i]] * d;
     if (begins_[i] + 1 == begins_[i + 1]) return first;
-    std::copy_n(first, d, room);
-    for (std::size_t k = begins_[i] + 1; k < begins_[i + 1]; ++k) {
-        const Real* value = values + order_[k] * d;
-        for (std::size_t j = 0; j < d; ++j) room[j] += value[j];
-    }
+    sum_values(values, {order_.data() + begins_[i], order_.data() + begins_[i + 1]}, d, room);
     return room;
 }
 
