@@ -1,6 +1,8 @@
-# The document's Vocabulary in Python and embergrad's, in turn on the same 100 MB of text: medians and their ratio.
-#   /usr/bin/python3 bench/peers/vocabulary.py build/release/bench/vocabulary [ROUNDS]
+# W10: the document's Vocabulary in Python, fastText's dictionary and embergrad's, in turn on the same 100 MB of text:
+# medians, and how many times as fast ours is.
+#   /usr/bin/python3 bench/peers/vocabulary.py build/release/bench [ROUNDS]
 import json
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -21,6 +23,11 @@ def seconds_in_python(path):
     return {"build": built - start, "encode": time.perf_counter() - built}
 
 
+def seconds_in_fasttext(program, path):
+    times = json.loads(subprocess.run([program, path], check=True, capture_output=True).stdout)
+    return {"build": times["build_s"], "encode": times["encode_s"]}
+
+
 def seconds_of_ours(program, words):
     command = [program, f"--benchmark_filter=/{words}", "--benchmark_format=json"]
     run = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -29,14 +36,21 @@ def seconds_of_ours(program, words):
 
 
 def main():
-    program, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    folder, rounds = pathlib.Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    ours, fasttext = folder / "vocabulary", folder / "peers" / "fasttext_dictionary"
+    if not fasttext.exists():
+        print(f"{fasttext} is not there (meson configure -Dpeers=true): left out")
     for words in ("short_words", "long_words"):
         with tempfile.NamedTemporaryFile() as file:
-            subprocess.run([program, "--write", file.name] + ["long"] * (words == "long_words"), check=True)
-            pairs = [(seconds_in_python(file.name), seconds_of_ours(program, words)) for _ in range(rounds)]
+            subprocess.run([ours, "--write", file.name] + ["long"] * (words == "long_words"), check=True)
+            who = {"embergrad": lambda: seconds_of_ours(ours, words), "Python": lambda: seconds_in_python(file.name)}
+            if fasttext.exists():
+                who["fastText"] = lambda: seconds_in_fasttext(fasttext, file.name)
+            runs = [{name: run() for name, run in who.items()} for _ in range(rounds)]
         for job in ("build", "encode"):
-            python, ours = (statistics.median(pair[side][job] for pair in pairs) for side in (0, 1))
-            print(f"{words} {job}: Python {python:.2f} s, embergrad {ours:.2f} s, {python / ours:.1f} times as fast")
+            seconds = {name: statistics.median(run[name][job] for run in runs) for name in who}
+            print(f"{words} {job}: " + ", ".join(
+                f"{name} {taken:.2f} s ({taken / seconds['embergrad']:.1f}x)" for name, taken in seconds.items()))
 
 
 main()
