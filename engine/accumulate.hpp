@@ -34,7 +34,7 @@ void for_each_gradient_piece(Var y, Read read) {
     if (!uniform) return read(y.grad().data(), std::size_t{0}, y.size());
     constexpr std::size_t kPiece = 1024;
     std::array<Real, kPiece> same;
-    same.fill(*uniform);
+    std::fill_n(same.data(), std::min(kPiece, y.size()), *uniform);
     for (std::size_t begin = 0, n = y.size(); begin < n; begin += kPiece)
         read(same.data(), begin, std::min(kPiece, n - begin));
 }

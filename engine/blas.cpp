@@ -13,11 +13,12 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kTileRows = 256;  // costs 2-4 % of one thread's speed; the same bits with any number
+constexpr std::size_t kTileRows = 256;   // costs 2-4 % of one thread's speed; the same bits with any number
+constexpr std::size_t kWholeRows = 192;  // are not cut
 
 /// Rows of a tile: as even as possible, so that two threads finish together. Depends on m alone.
 std::size_t tile_rows(std::size_t m) {
-    const std::size_t tiles = (m + kTileRows - 1) / kTileRows;
+    const std::size_t tiles = m <= kWholeRows ? 1 : std::max<std::size_t>(2, (m + kTileRows - 1) / kTileRows);
     const std::size_t even = (m + tiles - 1) / tiles;
     return std::min(m, (even + 15) / 16 * 16);
 }

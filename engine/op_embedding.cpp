@@ -24,7 +24,7 @@ void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOp
     }
 }
 
-/// A row is too short for a call of memcpy to pay.
+/// In whole lines, in place: for a short row a call costs as much as the copy.
 [[gnu::always_inline]] inline void copy_row(const Real* __restrict from, std::size_t d, Real* __restrict to) {
     constexpr std::size_t kLine = 64 / sizeof(Real);
     std::size_t j = 0;

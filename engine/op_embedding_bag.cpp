@@ -18,7 +18,7 @@ namespace {
 using namespace detail;
 
 constexpr std::size_t kBlock = 32;                    // rows added in Real before their sum goes on in double
-constexpr std::size_t kColumns = 512 / sizeof(Real);  // of a row at a time: their sums stay in registers
+constexpr std::size_t kColumns = 512 / sizeof(Real);  // of a row at a time: their sums stay in registers (of AVX-512)
 constexpr std::int64_t kNoPosition = -1;
 
 EmbeddingOptions lookup_options(const EmbeddingBagOptions& options) {
@@ -227,6 +227,10 @@ EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t
     const Real scale = mean && end > begin ? static_cast<Real>(1.0 / static_cast<double>(end - begin)) : Real{1};
     std::size_t column = 0;
     for (; column + kColumns <= d; column += kColumns) sum_columns(kept, begin, end, column, kColumns, scale, to);
+    if (column + kColumns / 2 <= d) {  // a width of its own: no loop over a number of columns that is not known
+        sum_columns(kept, begin, end, column, kColumns / 2, scale, to);
+        column += kColumns / 2;
+    }
     if (column < d) sum_columns(kept, begin, end, column, d - column, scale, to);
 }
 
@@ -294,6 +298,10 @@ RealVector gradient_factors(const Bags& bags, const EmbeddingBagOptions& options
     for (std::size_t j = 0; j < d; ++j) to[j] = from[j] * factor;
 }
 
+EMBERGRAD_SIMD void fill_scaled(const Real* from, std::size_t d, Real factor, Real* to) {
+    scaled_row(from, d, factor, to);
+}
+
 EMBERGRAD_SIMD void add_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
     for (std::size_t j = 0; j < d; ++j) to[j] += from[j] * factor;
 }
@@ -308,7 +316,7 @@ struct Shares {
 
     /// share (D) = dout[bag], for a mean divided by the bag's size: the same for all its positions but for their
     /// factor.
-    void fill(std::size_t bag, Real* share) const { scaled_row(dout + bag * d, d, bags.scale(bag, mode), share); }
+    void fill(std::size_t bag, Real* share) const { fill_scaled(dout + bag * d, d, bags.scale(bag, mode), share); }
     Real factor(std::size_t position) const { return factors.empty() ? Real{1} : factors[position]; }
 };
 

@@ -29,7 +29,8 @@ public:
 
     const std::vector<std::int64_t>& rows() const { return rows_; }
     const Array& values() const;
-    /// For whoever scales a gradient in place, such as clipping.
+    /// For whoever scales a gradient in place, such as clipping. values() may move by this; it must not be called while
+    /// another thread uses the tape that the gradient came from.
     Array& mutable_values();
     std::size_t size() const { return rows_.size(); }
     std::size_t width() const { return values().shape()[1]; }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <mutex>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -84,13 +85,12 @@ void make_room(Array& buffer, const Shape& shape) {
 
 /// Writes out a gradient that was deferred.
 void write_grad(Node& node) {
+    make_room(node.grad, node.value->shape());
     if (node.shared_grad != nullptr) {
-        node.grad = *node.shared_grad;
-        node.grad.reshape(node.value->shape());
+        std::copy(node.shared_grad->storage().begin(), node.shared_grad->storage().end(), node.grad.storage().begin());
         node.shared_grad.reset();
     } else {
-        make_room(node.grad, node.value->shape());
-        std::fill(node.grad.storage().begin(), node.grad.storage().end(), node.uniform_grad);
+        detail::put_each(node.grad.data(), node.grad.size(), false, [g = node.uniform_grad](std::size_t) { return g; });
     }
     node.grad_deferred = false;
 }
@@ -318,22 +318,28 @@ Array& Var::grad() const {
 }
 
 std::shared_ptr<Array> Var::share_grad(std::size_t n, std::size_t d) const {
-    Array& grad = this->grad();
-    grad.reshape(Shape{n, d});
     detail::Node& node = this->node();
-    node.shared_grad = std::make_shared<Array>(std::exchange(grad, Array(Shape{0})));
+    require<std::logic_error>(!node.is_leaf, "Var::share_grad: a leaf's gradient belongs to its parameter");
+    Array& grad = this->grad();
+    auto shared = std::make_shared<Array>(Shape{0});
+    grad.reshape(Shape{n, d});
+    std::swap(*shared, grad);  // nothing fails from here on
+    node.shared_grad = std::move(shared);
     node.grad_deferred = true;
     return node.shared_grad;
 }
 
 void Var::add_uniform_grad(Real g) const {
     detail::Node& node = this->node();
-    if (node.needs_grad && !node.has_grad && !node.is_leaf) {  // a leaf's is needed as an array in any case
+    if (node.needs_grad && !node.has_grad && !node.is_leaf) {
         node.uniform_grad = g;
         node.has_grad = node.grad_deferred = true;
-        return;
+    } else if (uniform_grad()) {
+        node.uniform_grad += g;
+    } else {
+        const auto [array, beta] = grad_target();
+        detail::put_each(array.data(), array.size(), beta != 0, [=](std::size_t) { return g; });
     }
-    for (Real& sum : grad().storage()) sum += g;
 }
 
 std::optional<Real> Var::uniform_grad() const {

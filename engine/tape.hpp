@@ -79,9 +79,10 @@ struct Node {
     std::size_t index = 0;      // on the tape
     Real uniform_grad = 0;      // see grad_deferred
     bool needs_grad = false;
-    bool has_grad = false;  // grad holds the sum of what has arrived,
-    bool grad_deferred =
-        false;  // or will when it is asked for: shared_grad or, if there is none, uniform_grad all over
+    // grad holds the sum of what has arrived; or, deferred, will when somebody asks for it: it is shared_grad then or,
+    // if there is none, uniform_grad all over.
+    bool has_grad = false;
+    bool grad_deferred = false;
     bool is_leaf = false;
     bool version_known = false;
 };
@@ -106,8 +107,8 @@ public:
     Real item() const;
     /// Whether backward will bring a gradient here.
     bool needs_grad() const { return node().needs_grad; }
-    /// The gradient that has arrived, zeros if none has; of the value's shape. Stays readable until the tape ends.
-    /// (A leaf's moves into its parameter when backward has finished.)
+    /// The gradient that has arrived, zeros if none has; of the value's shape. Stays readable until the tape ends, but
+    /// ask again after backward: the array may have moved. (A leaf's moves into its parameter then.)
     /// Throws std::logic_error if the value needs none.
     Array& grad() const;
     Tape& tape() const;
@@ -124,16 +125,19 @@ public:
         Real beta;
     };
     GradTarget grad_target() const;
-    /// Adds g to the gradient of every element. The first to arrive is written out when somebody asks for grad(), and
-    /// until then uniform_grad() tells it: a pass over memory less for whoever can do with one number.
+    /// Adds g to the gradient of every element. Where nothing else has arrived it is written out only when somebody
+    /// asks for grad() (a leaf's at once). Throws std::logic_error if the value needs none.
     void add_uniform_grad(Real g) const;
+    /// The gradient of every element, for whoever can do with one number: a pass over memory less. Nothing where the
+    /// gradient is an array, or has not arrived.
     std::optional<Real> uniform_grad() const;
     /// grad() of a leaf (V, D), of which only these rows will be written to: the others need not be cleared for it.
     /// Rows may repeat. Throws std::logic_error if this is no leaf or needs no gradient, std::out_of_range for a row
     /// that is not there.
     Array& grad_rows(std::span<const std::int64_t> rows) const;
     /// The gradient that has arrived, reshaped to (n, d), for a gradient by rows to have it without a copy; whoever
-    /// asks for grad() later gets one. Errors as grad(), and xtensor's for another number of elements.
+    /// asks for grad() later gets a copy. Errors as grad(), std::logic_error for a leaf, and xtensor's for another
+    /// number of elements.
     std::shared_ptr<Array> share_grad(std::size_t n, std::size_t d) const;
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.

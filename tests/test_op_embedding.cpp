@@ -131,19 +131,19 @@ TEST_CASE("embedding: NaN and infinity are handed out as they are [1.3]") {
 }
 
 TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows [1.6] [1.7]") {
-    for (const std::uint64_t seed : {1u, 2u, 3u}) {
-        INFO("seed ", seed);
-        Rng rng(seed);
-        const Parameter table = random_parameter({50, 7}, rng);
+    for (const std::size_t d : {1u, 7u, 16u, 37u}) {  // less than a line, whole lines, and one with a rest
+        INFO("width ", d, ", which is the seed too");
+        Rng rng(d);
+        const Parameter table = random_parameter({50, d}, rng);
         IdArray ids(Shape{500, 11});  // more than the tile of a thread
         for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(50) * rng.below(50) / 50);
-        const Array g = random_array({500, 11, 7}, rng);
+        const Array g = random_array({500, 11, d}, rng);
         const auto gradient = [&](const EmbeddingOptions& options) {
             Tape tape;
             const Var y = embedding(tape, table, ids, options);
             for (std::size_t i = 0; i < ids.size(); ++i) {
-                const Real* row = table.value().data() + static_cast<std::size_t>(ids.data()[i]) * 7;
-                REQUIRE(std::equal(row, row + 7, y.value().data() + i * 7));
+                const Real* row = table.value().data() + static_cast<std::size_t>(ids.data()[i]) * d;
+                REQUIRE(std::equal(row, row + d, y.value().data() + i * d));
             }
             table.zero_grad();
             tape.backward(y, g);
@@ -152,6 +152,9 @@ TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows [1.6]
         const Array dense = gradient({.padding_idx = 3});
         check_arrays_near(dense, naive_gradient(ids, g, 50, 3, false), kDouble ? 1e-12 : 1e-4);
         check_same(gradient({.padding_idx = 3, .sparse = true}), dense);
+        const Array unpadded = gradient({});
+        check_arrays_near(unpadded, naive_gradient(ids, g, 50, -1, false), kDouble ? 1e-12 : 1e-4);
+        check_same(gradient({.sparse = true}), unpadded);
         const Array divided = gradient({.padding_idx = 3, .scale_grad_by_freq = true});
         check_arrays_near(divided, naive_gradient(ids, g, 50, 3, true), kDouble ? 1e-12 : 1e-4);
         check_same(gradient({.padding_idx = 3, .scale_grad_by_freq = true, .sparse = true}), divided);

@@ -117,7 +117,7 @@ TEST_CASE("linear: a closed form, and no inputs leave the bias [3.1] [3.2]") {
 }
 
 TEST_CASE("matmul, linear: agree with a naive twin at the borders of the tiles [3.1] [3.2]") {
-    for (const std::size_t m : {1u, 7u, 191u, 192u, 193u, 400u}) {
+    for (const std::size_t m : {1u, 7u, 192u, 193u, 255u, 256u, 257u, 513u}) {
         const std::uint64_t seed = m;
         INFO("seed ", seed);
         Rng rng(seed);

@@ -674,7 +674,7 @@ TEST_CASE("tape: a gradient that is one number is the same as one written out, f
     }
 }
 
-TEST_CASE("tape: a uniform gradient is told until somebody adds to it; a leaf's is always written out") {
+TEST_CASE("tape: a uniform gradient is told until somebody asks for the array; a leaf's is always written out") {
     const Parameter p(array({2}, {1, 2}));
     Tape tape;
     const Var x = tape.leaf(p), y = x * 2;
@@ -682,14 +682,37 @@ TEST_CASE("tape: a uniform gradient is told until somebody adds to it; a leaf's 
     y.add_uniform_grad(3);
     CHECK(y.uniform_grad() == Real{3});
     y.add_uniform_grad(1);
-    CHECK_FALSE(y.uniform_grad());
+    CHECK(y.uniform_grad() == Real{4});
     CHECK(values(y.grad()) == Values{4, 4});
+    CHECK_FALSE(y.uniform_grad());
+    y.add_uniform_grad(1);
+    CHECK(values(y.grad()) == Values{5, 5});
     x.add_uniform_grad(5);
     CHECK_FALSE(x.uniform_grad());
     CHECK(values(x.grad()) == Values{5, 5});
     const Var constant = tape.constant(array({2}, {1, 2}));
     CHECK_THROWS_AS(constant.add_uniform_grad(1), std::logic_error);
     CHECK_FALSE(constant.uniform_grad());
+}
+
+TEST_CASE("tape: a gradient is shared in another shape, and copied for whoever asks again") {
+    const Parameter p(ones({2, 3}));
+    Tape tape;
+    const Var x = tape.leaf(p), y = x * 2, z = x * 3;
+    y.grad().data()[5] = 7;
+    CHECK_THROWS(y.share_grad(4, 2));
+    CHECK(y.grad().data()[5] == 7);  // nothing has changed
+    const std::shared_ptr<Array> shared = y.share_grad(3, 2);
+    CHECK(shared->shape() == Shape{3, 2});
+    CHECK(shared->data()[5] == 7);
+    CHECK_FALSE(y.uniform_grad());
+    CHECK(y.grad().shape() == Shape{2, 3});
+    y.grad().data()[5] = 8;
+    CHECK(shared->data()[5] == 7);
+    CHECK(y.share_grad(6, 1)->data()[5] == 8);
+    CHECK(values(*z.share_grad(1, 6)) == Values(6, 0));  // nothing had arrived
+    CHECK_THROWS_WITH_AS(x.share_grad(2, 3), "Var::share_grad: a leaf's gradient belongs to its parameter",
+                         std::logic_error);
 }
 
 TEST_CASE("tape: item is for one element") {
