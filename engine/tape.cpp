@@ -311,7 +311,7 @@ Real Var::item() const {
     return value().data()[0];
 }
 
-Array& Var::grad() const {
+Array& Var::arrange_grad() const {
     const GradTarget target = grad_target();
     if (target.beta == 0) std::fill(target.array.storage().begin(), target.array.storage().end(), Real{0});
     return target.array;
@@ -340,12 +340,6 @@ void Var::add_uniform_grad(Real g) const {
         const auto [array, beta] = grad_target();
         detail::put_each(array.data(), array.size(), beta != 0, [=](std::size_t) { return g; });
     }
-}
-
-std::optional<Real> Var::uniform_grad() const {
-    const detail::Node& node = this->node();
-    if (!node.grad_deferred || node.shared_grad != nullptr) return std::nullopt;
-    return node.uniform_grad;
 }
 
 Var::GradTarget Var::grad_target() const {

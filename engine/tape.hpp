@@ -156,6 +156,7 @@ private:
         : record_(&record), node_(&node), generation_(generation) {}
     detail::Node& node() const;
     void check_version() const;
+    Array& arrange_grad() const;
 
     detail::TapeRecord* record_ = nullptr;
     detail::Node* node_ = nullptr;
@@ -263,6 +264,19 @@ inline const Array& Var::value() const {
     if (node.is_leaf) [[unlikely]]
         check_version();
     return *node.value;
+}
+
+inline Array& Var::grad() const {
+    const detail::Node& node = this->node();
+    if (node.has_grad && !node.grad_deferred && !node.is_leaf) [[likely]]
+        return node_->grad;
+    return arrange_grad();
+}
+
+[[gnu::always_inline]] inline std::optional<Real> Var::uniform_grad() const {
+    const detail::Node& node = this->node();
+    if (!node.grad_deferred || node.shared_grad != nullptr) return std::nullopt;
+    return node.uniform_grad;
 }
 
 inline Array& Var::mutable_value() const {
