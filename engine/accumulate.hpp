@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <optional>
 
@@ -26,21 +25,19 @@ template <class Value>
     put_many(y, n, add, value);
 }
 
-/// The pieces of a gradient that is one number. (A function of its own: an op on a scalar must not pay for the room.)
-template <class Read>
-[[gnu::noinline]] void for_each_uniform_piece(Real gradient, std::size_t n, Read read) {
-    constexpr std::size_t kPiece = 1024;
-    std::array<Real, kPiece> same;
-    std::fill_n(same.data(), std::min(kPiece, n), gradient);
-    for (std::size_t begin = 0; begin < n; begin += kPiece) read(same.data(), begin, std::min(kPiece, n - begin));
-}
+constexpr std::size_t kUniformPiece = 1024;
+
+/// `number` n times, or as often as a piece is long; the calling thread's, until it asks again.
+const Real* uniform_piece(Real number, std::size_t n);
 
 /// Calls read(dy, begin, n) for the gradient of the elements begin .. begin + n - 1 of y: all at once, or, where it is
 /// one number that nobody has written out, in pieces that stay in the nearest cache.
 template <class Read>
 void for_each_gradient_piece(Var y, Read read) {
-    if (const std::optional<Real> uniform = y.uniform_grad()) return for_each_uniform_piece(*uniform, y.size(), read);
-    read(y.grad().data(), std::size_t{0}, y.size());
+    const std::optional<Real> uniform = y.uniform_grad();
+    const std::size_t n = y.size(), piece = uniform ? kUniformPiece : n;
+    const Real* dy = uniform ? uniform_piece(*uniform, n) : y.grad().data();
+    for (std::size_t begin = 0; begin < n; begin += piece) read(dy, begin, std::min(piece, n - begin));
 }
 
 /// dx[i] += term(dy[i], i) for each element of x, which has y's shape.

@@ -2,6 +2,7 @@
 #include <embergrad/engine/tape.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <mutex>
 
@@ -396,6 +397,12 @@ void Var::check_version() const {
 }
 
 namespace detail {
+
+const Real* uniform_piece(Real number, std::size_t n) {
+    thread_local std::array<Real, kUniformPiece> piece{};
+    std::fill_n(piece.data(), std::min(n, kUniformPiece), number);
+    return piece.data();
+}
 
 void release_tape_records() { pool.release(); }
 
