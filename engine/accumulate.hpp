@@ -25,7 +25,7 @@ template <class Value>
     put_many(y, n, add, value);
 }
 
-constexpr std::size_t kUniformPiece = 1024;
+constexpr std::size_t kUniformPiece = 1024;  // few enough for the nearest cache
 
 /// `number` n times, or as often as a piece is long; the calling thread's, until it asks again.
 const Real* uniform_piece(Real number, std::size_t n);

@@ -13,7 +13,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kTileRows = 256;   // costs 2-4 % of one thread's speed; the same bits with any number
+constexpr std::size_t kTileRows = 256;   // costs 2-5 % of one thread's speed; the same bits with any number
 constexpr std::size_t kWholeRows = 192;  // are not cut
 
 /// Rows of a tile: as even as possible, so that two threads finish together. Depends on m alone.

@@ -103,9 +103,10 @@ void RowGradient::erase_rows(const std::vector<bool>& gone) {
     if (kept == size()) return;
     const std::size_t d = width();
     Array kept_values(Shape{kept, d});
+    const Real* from = values().data();
     Real* to = kept_values.data();
     for (std::size_t i = 0; i < size(); ++i) {
-        if (!is_gone(rows_[i])) to = std::copy_n(values().data() + i * d, d, to);
+        if (!is_gone(rows_[i])) to = std::copy_n(from + i * d, d, to);
     }
     std::erase_if(rows_, is_gone);
     values_ = std::make_shared<Array>(std::move(kept_values));

@@ -29,7 +29,8 @@ EMBERGRAD_SIMD void sum_values(const Real* values, std::span<const std::size_t> 
 
 }  // namespace
 
-RowSums::RowSums(const RowGradient& gradient) : gradient_(gradient), order_(order_of(gradient)) {
+RowSums::RowSums(const RowGradient& gradient)
+    : gradient_(gradient), values_(gradient.values().data()), width_(gradient.width()), order_(order_of(gradient)) {
     begins_.reserve(order_.size() + 1);
     const std::vector<std::int64_t>& rows = gradient.rows();
     for (std::size_t i = 0; i < order_.size(); ++i) {
@@ -39,11 +40,9 @@ RowSums::RowSums(const RowGradient& gradient) : gradient_(gradient), order_(orde
 }
 
 const Real* RowSums::sum(std::size_t i, Real* room) const {
-    const std::size_t d = width();
-    const Real* values = gradient_.values().data();
-    const Real* first = values + order_[begins_[i]] * d;
+    const Real* first = values_ + order_[begins_[i]] * width_;
     if (begins_[i] + 1 == begins_[i + 1]) return first;
-    sum_values(values, {order_.data() + begins_[i], order_.data() + begins_[i + 1]}, d, room);
+    sum_values(values_, {order_.data() + begins_[i], order_.data() + begins_[i + 1]}, width_, room);
     return room;
 }
 

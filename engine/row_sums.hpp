@@ -21,13 +21,15 @@ public:
 
     /// How many different rows there are.
     std::size_t size() const { return begins_.size() - 1; }
-    std::size_t width() const { return gradient_.width(); }
+    std::size_t width() const { return width_; }
     std::int64_t row(std::size_t i) const { return gradient_.rows()[order_[begins_[i]]]; }
     /// The sum of the values of row i, (D), in the order they came. In the gradient itself or in `room`, (D).
     const Real* sum(std::size_t i, Real* room) const;
 
 private:
     const RowGradient& gradient_;
+    const Real* values_;  // of the gradient: it is asked for once, not for every row
+    std::size_t width_;
     Positions order_;   // of the gradient's rows, ascending
     Positions begins_;  // where each different row begins in it, and the end
 };

@@ -2,7 +2,6 @@
 #include <embergrad/engine/tape.hpp>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <mutex>
 
@@ -312,7 +311,7 @@ Real Var::item() const {
     return value().data()[0];
 }
 
-Array& Var::arrange_grad() const {
+Array& Var::make_grad() const {
     const GradTarget target = grad_target();
     if (target.beta == 0) std::fill(target.array.storage().begin(), target.array.storage().end(), Real{0});
     return target.array;
@@ -397,12 +396,6 @@ void Var::check_version() const {
 }
 
 namespace detail {
-
-const Real* uniform_piece(Real number, std::size_t n) {
-    thread_local std::array<Real, kUniformPiece> piece{};
-    std::fill_n(piece.data(), std::min(n, kUniformPiece), number);
-    return piece.data();
-}
 
 void release_tape_records() { pool.release(); }
 

@@ -156,7 +156,7 @@ private:
         : record_(&record), node_(&node), generation_(generation) {}
     detail::Node& node() const;
     void check_version() const;
-    Array& arrange_grad() const;
+    Array& make_grad() const;  // grad() where it is not simply there
 
     detail::TapeRecord* record_ = nullptr;
     detail::Node* node_ = nullptr;
@@ -267,10 +267,10 @@ inline const Array& Var::value() const {
 }
 
 inline Array& Var::grad() const {
-    const detail::Node& node = this->node();
+    detail::Node& node = this->node();
     if (node.has_grad && !node.grad_deferred && !node.is_leaf) [[likely]]
-        return node_->grad;
-    return arrange_grad();
+        return node.grad;
+    return make_grad();
 }
 
 [[gnu::always_inline]] inline std::optional<Real> Var::uniform_grad() const {
