@@ -13,7 +13,7 @@ namespace {
 
 using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr Microseconds kWarmUp{0.5e6};
-constexpr std::size_t kWarmRepetitions = 3, kFewest = 11, kCheckedSteps = 4;
+constexpr std::size_t kWarmRepetitions = 3, kFewest = 5, kCheckedSteps = 4, kThreadTurns = 9;
 
 /// The norm, and a sum that notices where each value stands.
 class Fingerprint {
@@ -68,29 +68,53 @@ std::vector<double> timed(Item& item, double seconds) {
         }
         return times;
     };
-    const std::size_t warm = repetitions(0, kWarmRepetitions, kWarmUp).size();
+    const std::size_t warm = repetitions(0, kWarmRepetitions, std::min(kWarmUp, Microseconds(seconds * 1e6))).size();
     return repetitions(warm, kFewest, Microseconds(seconds * 1e6));
 }
 
-nlohmann::json measure(const NamedItem& named, const Inputs& inputs, double seconds) {
-    const std::unique_ptr<Item> item = named.prepare(inputs);
-    std::vector<double> times = timed(*item, seconds);
+double median(std::vector<double> values) {
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+    return values[values.size() / 2];
+}
+
+nlohmann::json measure(const NamedItem& named, Item& item, double seconds) {
+    std::vector<double> times = timed(item, seconds);
     std::sort(times.begin(), times.end());
     const auto quantile = [&](double q) {
         return times[static_cast<std::size_t>(q * static_cast<double>(times.size() - 1))] / named.operations;
     };
     nlohmann::json line{{"item", named.name},       {"median_us", quantile(0.5)}, {"min_us", quantile(0)},
                         {"p25_us", quantile(0.25)}, {"p75_us", quantile(0.75)},   {"repetitions", times.size()}};
-    item->describe(line);
+    item.describe(line);
     return line;
+}
+
+/// Once for each line that is read: so programs can take turns without being prepared anew.
+void measure_in_turn(const NamedItem& named, Item& item, double seconds) {
+    for (std::string line; std::getline(std::cin, line);) std::cout << measure(named, item, seconds) << std::endl;
+}
+
+/// With one number of threads and the other in turn: medians of both, and how many times as fast the second is.
+nlohmann::json compare_threads(const NamedItem& named, Item& item, double seconds, int threads, int others) {
+    std::vector<double> with_threads, with_others, ratios;
+    for (std::size_t turn = 0; turn < kThreadTurns; ++turn) {
+        set_num_threads(threads);
+        with_threads.push_back(measure(named, item, seconds)["median_us"]);
+        set_num_threads(others);
+        with_others.push_back(measure(named, item, seconds)["median_us"]);
+        ratios.push_back(with_threads.back() / with_others.back());
+    }
+    return {{"item", named.name},
+            {"threads", {threads, others}},
+            {"median_us", {median(with_threads), median(with_others)}},
+            {"times_as_fast", median(ratios)}};
 }
 
 /// Two batches in turn: a step of the optimizer is felt in the next loss but one, and what one batch leaves behind in
 /// the other.
-nlohmann::json check(const NamedItem& named, const Inputs& inputs) {
-    const std::unique_ptr<Item> item = named.prepare(inputs);
+nlohmann::json check(const NamedItem& named, Item& item) {
     Results results;
-    for (std::size_t step = 0; step < kCheckedSteps; ++step) item->repeat(step % 2, &results);
+    for (std::size_t step = 0; step < kCheckedSteps; ++step) item.repeat(step % 2, &results);
     nlohmann::json line = results.json();
     line["item"] = named.name;
     return line;
@@ -133,8 +157,8 @@ int run(int argc, char** argv, const std::vector<NamedItem>& items) {
     CLI::App app("Items of the work list on the files that bench/inputs.py wrote; a line of JSON for each.");
     std::string folder, wanted, trec;
     double seconds = 2;
-    int threads = 1;
-    bool checking = false;
+    int threads = 1, others = 0;
+    bool checking = false, in_turn = false;
     app.add_option("folder", folder, "what bench/inputs.py filled")->required()->check(CLI::ExistingDirectory);
     app.add_option("item", wanted, "one item alone")->check(CLI::IsMember([&] {
         std::vector<std::string> names;
@@ -143,15 +167,23 @@ int run(int argc, char** argv, const std::vector<NamedItem>& items) {
     }()));
     app.add_option("--seconds", seconds, "how long each is repeated")->capture_default_str();
     app.add_option("--threads", threads)->capture_default_str();
+    app.add_option("--beside", others, "time each with this many threads as well, in turn");
     app.add_option("--trec", trec, "the folder of TREC.train.tsv and TREC.test.tsv, for W12");
     app.add_flag("--check", checking, "print losses and gradients of four steps, not times");
+    app.add_flag("--in-turn", in_turn, "time an item once for each line that is read");
     CLI11_PARSE(app, argc, argv);
 
     set_num_threads(threads);
     const Inputs inputs(folder, trec, checking);
     for (const NamedItem& item : items) {
         if (!wanted.empty() && wanted != item.name) continue;
-        std::cout << (checking ? check(item, inputs) : measure(item, inputs, seconds)) << std::endl;
+        const std::unique_ptr<Item> prepared = item.prepare(inputs);
+        if (in_turn)
+            measure_in_turn(item, *prepared, seconds);
+        else if (others > 0)
+            std::cout << compare_threads(item, *prepared, seconds, threads, others) << std::endl;
+        else
+            std::cout << (checking ? check(item, *prepared) : measure(item, *prepared, seconds)) << std::endl;
     }
     return 0;
 }

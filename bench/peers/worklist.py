@@ -1,5 +1,5 @@
-# The work list in PyTorch, as the document and an expert user would write it: times one item and prints a line of JSON.
-#   /usr/bin/python3 bench/peers/worklist.py FOLDER ITEM [--seconds 2] [--threads 1] [--check]
+# The work list in PyTorch, as the document and an expert user would write it: times one item and prints lines of JSON.
+#   /usr/bin/python3 bench/peers/worklist.py FOLDER ITEM [--seconds 2] [--threads 1] [--check | --in-turn]
 # FOLDER is what bench/inputs.py wrote; item W12 reads --trec FOLDER instead. PyTorch's BLAS takes its threads from
 # OPENBLAS_NUM_THREADS and OMP_NUM_THREADS, not from --threads: set all three.
 import argparse
@@ -8,6 +8,7 @@ import json
 import math
 import os
 import statistics
+import sys
 import time
 
 import numpy as np
@@ -296,14 +297,16 @@ def main():
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--in-turn", action="store_true", help="time the item once for each line that is read")
     parser.add_argument("--trec", help="the folder of TREC.train.tsv and TREC.test.tsv")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     item = make(arguments)
-    result = check(item) if arguments.check else measure(item, arguments.seconds)
-    if arguments.item == "W12":
-        result["accuracy"] = statistics.mean(item.accuracies)
-    print(json.dumps({"item": arguments.item, **result}))
+    for _ in sys.stdin if arguments.in_turn else range(1):
+        result = check(item) if arguments.check else measure(item, arguments.seconds)
+        if arguments.item == "W12":
+            result["accuracy"] = statistics.mean(item.accuracies)
+        print(json.dumps({"item": arguments.item, **result}), flush=True)
 
 
 if __name__ == "__main__":

@@ -244,6 +244,7 @@ void measure(const std::string& name, const Item& item, double seconds) {
         "\"repetitions\": %zu}\n",
         name.c_str(), number(quantile(times, 0.5)).c_str(), number(times.front()).c_str(),
         number(quantile(times, 0.25)).c_str(), number(quantile(times, 0.75)).c_str(), times.size());
+    std::fflush(stdout);
 }
 
 // ---- the check ----
@@ -286,7 +287,7 @@ struct Arguments {
     std::string folder, item;
     double seconds = 2;
     int threads = 1;
-    bool check = false;
+    bool check = false, in_turn = false;
 };
 
 Arguments parse(const std::vector<std::string>& words) {
@@ -297,6 +298,8 @@ Arguments parse(const std::vector<std::string>& words) {
         const bool has_value = i + 1 < words.size();
         if (words[i] == "--check")
             arguments.check = true;
+        else if (words[i] == "--in-turn")
+            arguments.in_turn = true;
         else if (words[i] == "--seconds" && has_value)
             arguments.seconds = std::stod(words[++i]);
         else if (words[i] == "--threads" && has_value)
@@ -316,9 +319,12 @@ int main(int argc, char** argv) try {
     const Item item = items().at(arguments.item)(Inputs(arguments.folder), arguments.check);
     if (arguments.check)
         check(arguments.item, item);
+    else if (arguments.in_turn)
+        for (std::string line; std::getline(std::cin, line);) measure(arguments.item, item, arguments.seconds);
     else
         measure(arguments.item, item, arguments.seconds);
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\nusage: %s FOLDER ITEM [--seconds 2] [--threads 1] [--check]\n", error.what(), argv[0]);
+    std::fprintf(stderr, "%s\nusage: %s FOLDER ITEM [--seconds 2] [--threads 1] [--check | --in-turn]\n", error.what(),
+                 argv[0]);
     return 1;
 }
