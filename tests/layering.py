@@ -20,7 +20,7 @@ THIRD_PARTY = {
     "xtensor/": "engine/array.hpp",
     "xtl/": "engine/array.hpp",
     "cblas.h": "engine/blas.cpp",
-    "immintrin.h": "engine/streaming.hpp",
+    "immintrin.h": "engine/streaming.cpp",
     "nlohmann/": "io/",
     "zlib.h": "text/byte_source.cpp",
     "sanitizer/": "engine/memory.cpp",

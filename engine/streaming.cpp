@@ -1,0 +1,58 @@
+// Stores past the cache, by AVX-512, whose registers are whole lines, or by AVX, two of whose are: no compiler makes
+// them from plain loops.
+#include <embergrad/engine/embedding_rows.hpp>
+#include <embergrad/engine/streaming.hpp>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define EMBERGRAD_HAS_STREAMING 1
+#include <immintrin.h>
+#endif
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+#ifdef EMBERGRAD_HAS_STREAMING
+
+namespace {
+
+constexpr std::size_t kLine = 64 / sizeof(Real);
+
+[[gnu::target("avx512f")]] void stream_row_avx512(const Real* from, std::size_t d, Real* to) {
+    for (std::size_t j = 0; j < d; j += kLine)
+        _mm512_stream_si512(reinterpret_cast<__m512i*>(to + j), _mm512_loadu_si512(from + j));
+}
+
+[[gnu::target("avx")]] void stream_row_avx(const Real* from, std::size_t d, Real* to) {
+    for (std::size_t j = 0; j < d; j += kLine) {
+        const auto* halves = reinterpret_cast<const __m256i*>(from + j);
+        const __m256i first = _mm256_loadu_si256(halves), second = _mm256_loadu_si256(halves + 1);
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + j), first);
+        _mm256_stream_si256(reinterpret_cast<__m256i*>(to + j) + 1, second);
+    }
+}
+
+}  // namespace
+
+bool is_streamed(std::size_t n, std::size_t d) {
+    constexpr std::size_t kLarge = (std::size_t{16} << 20) / sizeof(Real);
+    static const bool has_avx = __builtin_cpu_supports("avx");
+    return has_avx && d % kLine == 0 && n * d >= kLarge;
+}
+
+void stream_rows(const Real* table, const std::int64_t* ids, std::size_t begin, std::size_t end, std::size_t d,
+                 Real* to) {
+    static const auto stream_row = __builtin_cpu_supports("avx512f") ? stream_row_avx512 : stream_row_avx;
+    for (std::size_t i = begin; i < end; ++i) {
+        if (i + kRowsAhead < end) prefetch_row(table + static_cast<std::size_t>(ids[i + kRowsAhead]) * d, d);
+        stream_row(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
+    }
+    _mm_sfence();  // before another thread is told that the rows are there
+}
+
+#else
+
+bool is_streamed(std::size_t, std::size_t) { return false; }
+void stream_rows(const Real*, const std::int64_t*, std::size_t, std::size_t, std::size_t, Real*) {}
+
+#endif
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
