@@ -42,11 +42,9 @@ EMBERGRAD_SIMD void copy_rows(const Real* table, const std::int64_t* ids, std::s
 
 /// to[i] = table[ids[i]]
 void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size_t d, Real* to) {
-    const bool streamed = is_streamed(n, d);
-    parallel_for(n, kRowTile, [=](std::size_t begin, std::size_t end) {
-        const auto copy = streamed ? stream_rows : copy_rows;
-        copy(table, ids, begin, end, d, to);
-    });
+    const auto copy = is_streamed(n, d) ? stream_rows : copy_rows;
+    const auto copy_tile = [=](std::size_t begin, std::size_t end) { copy(table, ids, begin, end, d, to); };
+    parallel_for(n, kRowTile, copy_tile, kFewestTiles);
 }
 
 /// dtable[ids[i]] += dout[i], in the order of the positions; with `by_frequency` divided by how often ids[i] occurs

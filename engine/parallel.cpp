@@ -147,8 +147,8 @@ int num_threads() { return pool().threads(); }
 
 namespace detail {
 
-void run_tiles(std::size_t tiles, void (*run)(void*, std::size_t), void* context) {
-    const bool alone = tiles == 1 || ThreadPool::inside_ || pool().threads() == 1;
+void run_tiles(std::size_t tiles, bool wake, void (*run)(void*, std::size_t), void* context) {
+    const bool alone = !wake || tiles == 1 || ThreadPool::inside_ || pool().threads() == 1;
     if (!alone) {
         Job job;
         job.tiles = tiles;

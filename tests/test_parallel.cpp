@@ -147,6 +147,21 @@ TEST_CASE("parallel: several threads do take part") {
     CHECK(seen.size() == 3);
 }
 
+TEST_CASE("parallel: fewer tiles than are worth a thread stay on the caller's, in order") {
+    const Threads scope(3);
+    std::vector<std::size_t> begins;
+    const auto here = std::this_thread::get_id();
+    const auto note = [&](std::size_t begin, std::size_t) {
+        REQUIRE(std::this_thread::get_id() == here);
+        begins.push_back(begin);
+    };
+    parallel_for(35, 10, note, 5);
+    CHECK(begins == std::vector<std::size_t>{0, 10, 20, 30});
+    CHECK_THROWS_AS(parallel_for(
+                        3, 1, [](std::size_t, std::size_t) { throw std::domain_error("x"); }, 5),
+                    std::domain_error);
+}
+
 TEST_CASE("parallel: the caller waits for the slowest tile") {
     const Threads scope(2);
     const std::thread::id caller = std::this_thread::get_id();
@@ -273,7 +288,7 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
     constexpr std::uint64_t kSeed = 12;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
-    for (const std::size_t m : {1u, 15u, 191u, 192u, 193u, 385u, 577u, 1000u}) {
+    for (const std::size_t m : {1u, 15u, 191u, 192u, 193u, 385u, 577u, 1000u, 3600u}) {  // the last is worth a thread
         for (detail::Transpose ta : {N, T}) {
             const Product product(ta, T, m, 37, 129, rng);
             CAPTURE(m);
