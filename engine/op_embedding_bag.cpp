@@ -267,7 +267,7 @@ EMBERGRAD_SIMD void argmax_bag(const KeptRows& kept, std::size_t begin, std::siz
 
 /// Every bag into its row of `out`, (B, D); winners: (B, D) for max on the way back, or empty.
 void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
-    parallel_for(rows.bags.count(), rows.bags.tile(), [&](std::size_t first, std::size_t last) {
+    const auto fill = [&](std::size_t first, std::size_t last) {
         const KeptRows kept(rows, first, last);
         for (std::size_t bag = first, begin = 0; bag < last; ++bag) {
             const std::size_t end = kept.ends()[bag - first];
@@ -282,7 +282,8 @@ void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
                 argmax_bag(kept, begin, end, rows.d, to, winners.data() + bag * rows.d);
             begin = end;
         }
-    });
+    };
+    parallel_for(rows.bags.count(), rows.bags.tile(), fill, kFewestTiles);
 }
 
 /// What a position's share of its bag's gradient is multiplied by: weight, 1 / frequency. Empty for ones.
@@ -293,13 +294,8 @@ RealVector gradient_factors(const Bags& bags, const EmbeddingBagOptions& options
     return factors;
 }
 
-[[gnu::always_inline]] inline void scaled_row(const Real* __restrict from, std::size_t d, Real factor,
-                                              Real* __restrict to) {
+EMBERGRAD_SIMD void fill_scaled(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
     for (std::size_t j = 0; j < d; ++j) to[j] = from[j] * factor;
-}
-
-EMBERGRAD_SIMD void fill_scaled(const Real* from, std::size_t d, Real factor, Real* to) {
-    scaled_row(from, d, factor, to);
 }
 
 EMBERGRAD_SIMD void add_row(const Real* __restrict from, std::size_t d, Real factor, Real* __restrict to) {
@@ -334,40 +330,55 @@ void add_dense_gradient(Var table, const Shares& shares) {
     }
 }
 
-/// The gradients of a bag's positions that are not padding, in order: rows and their values. Zeros where a position
-/// does not count.
-EMBERGRAD_SIMD void write_row_gradients(const Shares& shares, std::size_t bag, const Real* share, std::int64_t* rows,
-                                        Real* values) {
-    const Bags& bags = shares.bags;
-    const std::size_t d = shares.d, counted_end = bags.counted_end(bag), end = bags.end(bag);
-    for (std::size_t position = bags.begin(bag); position < end; ++position) {
-        if (bags.is_padding(position)) continue;
-        *rows++ = bags.ids.data()[position];
-        if (position < counted_end)
-            scaled_row(share, d, shares.factor(position), values);
-        else
-            std::fill_n(values, d, Real{0});
-        values += d;
+/// Rows of the table and what they have for a gradient, held once for all positions of a bag.
+struct SharedRows {
+    std::vector<std::int64_t> rows;     // of each position that is not padding, in order
+    std::vector<std::int64_t> sources;  // its bag; the number of bags for a position that does not count
+};
+
+SharedRows shared_rows(const Bags& bags) {
+    SharedRows all;
+    all.rows.reserve(bags.ids.size());
+    all.sources.reserve(bags.ids.size());
+    for (std::size_t bag = 0; bag < bags.count(); ++bag) {
+        for (std::size_t position = bags.begin(bag); position < bags.end(bag); ++position) {
+            if (bags.is_padding(position)) continue;
+            all.rows.push_back(bags.ids.data()[position]);
+            all.sources.push_back(static_cast<std::int64_t>(position < bags.counted_end(bag) ? bag : bags.count()));
+        }
     }
+    return all;
+}
+
+/// What all positions of a bag have in common, (B, D), and a row of zeros.
+Array different_rows(const Shares& shares) {
+    const std::size_t count = shares.bags.count(), d = shares.d;
+    Array different(Shape{count + 1, d});
+    for (std::size_t bag = 0; bag < count; ++bag) shares.fill(bag, different.data() + bag * d);
+    std::fill_n(different.data() + count * d, d, Real{0});
+    return different;
+}
+
+/// For each position that is not padding its row of `different`, times its factor.
+Array scaled_values(const Shares& shares, const Array& different, const std::vector<std::int64_t>& sources) {
+    Array values(Shape{sources.size(), shares.d});
+    std::size_t i = 0;
+    for (std::size_t position = 0; position < shares.bags.ids.size(); ++position) {
+        if (shares.bags.is_padding(position)) continue;
+        const Real* from = different.data() + static_cast<std::size_t>(sources[i]) * shares.d;
+        fill_scaled(from, shares.d, shares.factor(position), values.data() + i++ * shares.d);
+    }
+    return values;
 }
 
 /// A row for each position that is not padding, in order.
 void add_row_gradient(Var table, const Shares& shares) {
-    const Bags& bags = shares.bags;
-    const std::size_t d = shares.d;
-    std::vector<std::size_t, Allocator<std::size_t>> firsts(bags.count() + 1);  // of each bag's rows among all
-    for (std::size_t bag = 0; bag < bags.count(); ++bag)
-        firsts[bag + 1] = firsts[bag] + bags.count_without(bags.padding, bags.begin(bag), bags.end(bag));
-    std::vector<std::int64_t> rows(firsts.back());
-    Array values(Shape{rows.size(), d});
-    parallel_for(bags.count(), bags.tile(), [&](std::size_t first_bag, std::size_t last_bag) {
-        RealVector share(d);
-        for (std::size_t bag = first_bag; bag < last_bag; ++bag) {
-            shares.fill(bag, share.data());
-            write_row_gradients(shares, bag, share.data(), rows.data() + firsts[bag], values.data() + firsts[bag] * d);
-        }
-    });
-    table.add_row_grad(RowGradient(std::move(rows), std::move(values)));
+    auto [rows, sources] = shared_rows(shares.bags);
+    Array different = different_rows(shares);
+    if (shares.factors.empty())
+        table.add_row_grad(RowGradient(std::move(rows), std::move(different), std::move(sources)));
+    else
+        table.add_row_grad(RowGradient(std::move(rows), scaled_values(shares, different, sources)));
 }
 
 /// Each column's gradient to the position that was the largest there.
@@ -411,7 +422,7 @@ void add_weight_gradient(Var weights, Var out, const Bags& bags, RowAt row_at) {
     const std::size_t d = out.dim(1);
     const Real* dout = out.grad().data();
     Real* dweights = weights.grad().data();
-    parallel_for(bags.count(), bags.tile(), [&](std::size_t first, std::size_t last) {
+    const auto add = [&](std::size_t first, std::size_t last) {
         bags.for_each_position(first, last, [&](std::size_t bag, std::size_t position) {
             const Real* row = row_at(position);
             double dot = 0;
@@ -419,7 +430,8 @@ void add_weight_gradient(Var weights, Var out, const Bags& bags, RowAt row_at) {
                 dot += static_cast<double>(dout[bag * d + j]) * static_cast<double>(row[j]);
             dweights[position] += static_cast<Real>(dot);
         });
-    });
+    };
+    parallel_for(bags.count(), bags.tile(), add, kFewestTiles);
 }
 
 /// The rows of all positions as they entered the bags. Only where max_norm, here or in a later call, may scale the

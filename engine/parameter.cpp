@@ -30,29 +30,28 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
     return runs;
 }
 
+/// All rows' values; returns where they end.
+Real* copy_values(const RowGradient& gradient, Real* to) {
+    const auto from = gradient.reader();
+    for (std::size_t i = 0; i < gradient.size(); ++i) to = std::copy_n(from.row(i), gradient.width(), to);
+    return to;
+}
+
 }  // namespace
 
 RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
     : RowGradient(std::move(rows), std::make_shared<Array>(std::move(values))) {}
 
 RowGradient::RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values)
+    : RowGradient(std::move(rows), detail::RowValues(std::move(values))) {}
+
+RowGradient::RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources)
+    : RowGradient(std::move(rows), detail::RowValues(std::move(different), std::move(sources))) {}
+
+RowGradient::RowGradient(std::vector<std::int64_t> rows, detail::RowValues values)
     : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
-    const Shape& shape = this->values().shape();
-    require(shape.size() == 2 && shape[0] == rows_.size(), "RowGradient: ", rows_.size(),
-            " rows need values of shape (", rows_.size(), ", D), not ", shape);
-}
-
-RowGradient::RowGradient(const RowGradient& other)
-    : rows_(other.rows_), values_(std::make_shared<Array>(other.values())), coalesced_(other.coalesced_) {}
-
-const Array& RowGradient::values() const {
-    static const Array none(Shape{0, 0});
-    return values_ == nullptr ? none : *values_;
-}
-
-Array& RowGradient::mutable_values() {
-    if (values_.use_count() != 1) values_ = std::make_shared<Array>(values());
-    return *values_;
+    require(values_.shape()[0] == rows_.size(), "RowGradient: ", rows_.size(), " rows need values of shape (",
+            rows_.size(), ", D), not ", values_.shape());
 }
 
 void RowGradient::append(RowGradient&& other) { append(std::span(&other, 1)); }
@@ -70,14 +69,14 @@ void RowGradient::append(std::span<RowGradient> others) {
     }
     if (n == size()) return;
 
-    Array joined(Shape{n, d});
-    auto end = std::copy(values().storage().begin(), values().storage().end(), joined.storage().begin());
+    auto joined = std::make_shared<Array>(Shape{n, d});
+    Real* end = copy_values(*this, joined->data());
     rows_.reserve(n);
     for (const RowGradient& other : others) {
-        end = std::copy(other.values().storage().begin(), other.values().storage().end(), end);
+        end = copy_values(other, end);
         rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
     }
-    values_ = std::make_shared<Array>(std::move(joined));
+    values_ = detail::RowValues(std::move(joined));
     coalesced_ = false;
 }
 
@@ -93,7 +92,7 @@ void RowGradient::coalesce() {
         if (sum != to) std::copy_n(sum, width(), to);
     }
     rows_ = std::move(rows);
-    values_ = std::make_shared<Array>(std::move(sums));
+    values_ = detail::RowValues(std::make_shared<Array>(std::move(sums)));
     coalesced_ = true;
 }
 
@@ -101,21 +100,20 @@ void RowGradient::erase_rows(const std::vector<bool>& gone) {
     const auto is_gone = [&](std::int64_t row) { return gone[static_cast<std::size_t>(row)]; };
     const auto kept = size() - static_cast<std::size_t>(std::count_if(rows_.begin(), rows_.end(), is_gone));
     if (kept == size()) return;
-    const std::size_t d = width();
-    Array kept_values(Shape{kept, d});
-    const Real* from = values().data();
-    Real* to = kept_values.data();
+    auto kept_values = std::make_shared<Array>(Shape{kept, width()});
+    const auto from = reader();
+    Real* to = kept_values->data();
     for (std::size_t i = 0; i < size(); ++i) {
-        if (!is_gone(rows_[i])) to = std::copy_n(from + i * d, d, to);
+        if (!is_gone(rows_[i])) to = std::copy_n(from.row(i), width(), to);
     }
     std::erase_if(rows_, is_gone);
-    values_ = std::make_shared<Array>(std::move(kept_values));
+    values_ = detail::RowValues(std::move(kept_values));
     coalesced_ |= kept < 2;
 }
 
 void RowGradient::check_fits(const Shape& table) const {
     const bool empty = size() == 0 && width() == 0;
-    require(table.size() == 2 && (empty || values().shape() == Shape{size(), table[1]}),
+    require(table.size() == 2 && (empty || values_.shape() == Shape{size(), table[1]}),
             "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
     const auto v = static_cast<std::int64_t>(table[0]);
     for (std::int64_t row : rows_) {
@@ -127,11 +125,11 @@ void RowGradient::check_fits(const Shape& table) const {
 void RowGradient::add_to(Array& dense) const {
     check_fits(dense.shape());
     const std::size_t d = width();
-    const Real* value = values().data();
-    for (std::int64_t row : rows_) {
-        Real* target = dense.data() + static_cast<std::size_t>(row) * d;
+    const auto from = reader();
+    for (std::size_t i = 0; i < size(); ++i) {
+        const Real* value = from.row(i);
+        Real* target = dense.data() + static_cast<std::size_t>(rows_[i]) * d;
         for (std::size_t j = 0; j < d; ++j) target[j] += value[j];
-        value += d;
     }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
+#include <embergrad/engine/row_values.hpp>
 #include <embergrad/engine/touched_rows.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -22,18 +23,19 @@ public:
     RowGradient(std::vector<std::int64_t> rows, Array values);
     /// The same for values that somebody else goes on reading: they are copied before they are changed here.
     RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values);
-    RowGradient(const RowGradient& other);
-    RowGradient& operator=(const RowGradient& other) { return *this = RowGradient(other); }
-    RowGradient(RowGradient&&) = default;
-    RowGradient& operator=(RowGradient&&) = default;
+    /// The same for values that many rows have alike: rows[i] has row sources[i] of `different`, (m, D).
+    RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources);
 
     const std::vector<std::int64_t>& rows() const { return rows_; }
-    const Array& values() const;
+    /// (n, D). Values that many rows have alike are written out by the first call.
+    const Array& values() const { return values_.array(); }
+    /// Where each row's values are, to be read without writing them out.
+    detail::RowValues::Reader reader() const { return values_.reader(); }
     /// For whoever scales a gradient in place, such as clipping. values() may move by this; it must not be called while
     /// another thread uses the tape that the gradient came from.
-    Array& mutable_values();
+    Array& mutable_values() { return values_.mutable_array(); }
     std::size_t size() const { return rows_.size(); }
-    std::size_t width() const { return values().shape()[1]; }
+    std::size_t width() const { return values_.width(); }
     bool coalesced() const { return coalesced_; }
 
     /// Puts the rows of `other`, or of all others in their order, behind these. Throws std::invalid_argument if they
@@ -51,8 +53,10 @@ public:
     void check_fits(const Shape& table) const;
 
 private:
+    RowGradient(std::vector<std::int64_t> rows, detail::RowValues values);
+
     std::vector<std::int64_t> rows_;
-    std::shared_ptr<Array> values_;  // nullptr: of shape (0, 0)
+    detail::RowValues values_;
     bool coalesced_ = true;
 };
 

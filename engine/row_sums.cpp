@@ -18,11 +18,11 @@ Positions order_of(const RowGradient& gradient) {
     return order;
 }
 
-EMBERGRAD_SIMD void sum_values(const Real* values, std::span<const std::size_t> positions, std::size_t d,
+EMBERGRAD_SIMD void sum_values(RowValues::Reader values, std::span<const std::size_t> positions, std::size_t d,
                                Real* __restrict sum) {
-    std::copy_n(values + positions[0] * d, d, sum);
+    std::copy_n(values.row(positions[0]), d, sum);
     for (std::size_t position : positions.subspan(1)) {
-        const Real* value = values + position * d;
+        const Real* value = values.row(position);
         for (std::size_t j = 0; j < d; ++j) sum[j] += value[j];
     }
 }
@@ -30,7 +30,7 @@ EMBERGRAD_SIMD void sum_values(const Real* values, std::span<const std::size_t> 
 }  // namespace
 
 RowSums::RowSums(const RowGradient& gradient)
-    : gradient_(gradient), values_(gradient.values().data()), width_(gradient.width()), order_(order_of(gradient)) {
+    : gradient_(gradient), values_(gradient.reader()), width_(gradient.width()), order_(order_of(gradient)) {
     begins_.reserve(order_.size() + 1);
     const std::vector<std::int64_t>& rows = gradient.rows();
     for (std::size_t i = 0; i < order_.size(); ++i) {
@@ -40,7 +40,7 @@ RowSums::RowSums(const RowGradient& gradient)
 }
 
 const Real* RowSums::sum(std::size_t i, Real* room) const {
-    const Real* first = values_ + order_[begins_[i]] * width_;
+    const Real* first = values_.row(order_[begins_[i]]);
     if (begins_[i] + 1 == begins_[i + 1]) return first;
     sum_values(values_, {order_.data() + begins_[i], order_.data() + begins_[i + 1]}, width_, room);
     return room;

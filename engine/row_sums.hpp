@@ -28,7 +28,7 @@ public:
 
 private:
     const RowGradient& gradient_;
-    const Real* values_;  // of the gradient: it is asked for once, not for every row
+    RowValues::Reader values_;
     std::size_t width_;
     Positions order_;   // of the gradient's rows, ascending
     Positions begins_;  // where each different row begins in it, and the end
@@ -40,13 +40,14 @@ void for_each_row(const RowGradient& gradient, Prefetch prefetch, Update update)
     const RowSums sums(gradient);
     constexpr std::size_t kTileValues = std::size_t{1} << 16;
     const std::size_t tile = std::max<std::size_t>(1, kTileValues / std::max<std::size_t>(1, sums.width()));
-    parallel_for(sums.size(), tile, [&](std::size_t begin, std::size_t end) {
+    const auto update_rows = [&](std::size_t begin, std::size_t end) {
         std::vector<Real, Allocator<Real>> room(sums.width());
         for (std::size_t i = begin; i < end; ++i) {
             if (i + kPrefetch < end) prefetch(static_cast<std::size_t>(sums.row(i + kPrefetch)));
             update(static_cast<std::size_t>(sums.row(i)), sums.sum(i, room.data()));
         }
-    });
+    };
+    parallel_for(sums.size(), tile, update_rows, kFewestTiles);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -80,6 +80,7 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
                    Real* b) {
     const RowGradient& gradient = parameter.row_grad();
     const std::size_t d = gradient.width();
+    const auto values = gradient.reader();
     const std::size_t n = moving != nullptr ? moving->size() : parameter.shape()[0];
     const bool skip_frozen = moving == nullptr && parameter.has_frozen_rows();
     std::size_t next = 0;  // in the gradient
@@ -88,8 +89,7 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
         if (skip_frozen && parameter.is_frozen(row)) continue;
         const bool has_gradient = next < gradient.size() && static_cast<std::size_t>(gradient.rows()[next]) == row;
         if (has_gradient) {
-            momentum_pass(f, d, gradient.values().data() + next * d, p + row * d, b + row * d);
-            ++next;
+            momentum_pass(f, d, values.row(next++), p + row * d, b + row * d);
         } else {
             coast_pass(f, d, p + row * d, b + row * d);
         }

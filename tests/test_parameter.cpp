@@ -133,7 +133,7 @@ TEST_CASE("row gradient: shapes are checked") {
     CHECK(RowGradient({}, zeros({0, 3})).width() == 3);
     CHECK_THROWS_WITH_AS(RowGradient({1, 2}, zeros({3, 4})),
                          "RowGradient: 2 rows need values of shape (2, D), not (3, 4)", std::invalid_argument);
-    CHECK_THROWS_WITH_AS(RowGradient({1}, zeros({1})), "RowGradient: 1 rows need values of shape (1, D), not (1,)",
+    CHECK_THROWS_WITH_AS(RowGradient({1}, zeros({1})), "RowGradient: values must be (n, D), not (1,)",
                          std::invalid_argument);
     CHECK_THROWS_AS(RowGradient({1}, zeros({})), std::invalid_argument);
 }

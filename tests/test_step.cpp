@@ -212,6 +212,27 @@ TEST_CASE("step: by rows it asks for the same bytes, whatever the size of the ta
     MESSAGE("a cold step by rows: ", first.text());
 }
 
+TEST_CASE("step: the gradient of bags is held once for each bag, also while an optimizer steps") {
+    const Threads scope(1);
+    constexpr std::size_t kBags = 32, kLength = 50, kWidth = 128;
+    Rng rng(5);
+    for (const BagMode mode : {BagMode::sum, BagMode::mean}) {
+        const EmbeddingBag bag(kV, kWidth, rng, {.mode = mode, .sparse = true});
+        SparseAdam adam({bag.weight()});
+        const auto step = [&](const IdArray& ids) {
+            adam.zero_grad();
+            Tape tape;
+            tape.backward(sum(bag(tape, ids)));
+            adam.step();
+        };
+        step(IdArray{{1, 2}, {3, 1}});  // makes the moments
+        release_memory();
+        IdArray ids(Shape{kBags, kLength});
+        for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(kV));
+        CHECK(requests_of([&] { step(ids); }).array_bytes < kBags * kLength * kWidth * sizeof(Real) / 4);
+    }
+}
+
 TEST_CASE("step: a warm evaluation asks for nothing") {
     const Threads scope(1);
     Rng rng(3);
