@@ -19,6 +19,7 @@ using namespace detail;
 
 constexpr std::size_t kBlock = 32;                    // rows added in Real before their sum goes on in double
 constexpr std::size_t kColumns = 512 / sizeof(Real);  // of a row at a time: their sums stay in registers (of AVX-512)
+constexpr std::size_t kNarrowest = 32 / sizeof(Real);
 constexpr std::int64_t kNoPosition = -1;
 
 EmbeddingOptions lookup_options(const EmbeddingBagOptions& options) {
@@ -221,17 +222,23 @@ private:
     for (std::size_t j = 0; j < columns; ++j) to[column + j] = static_cast<Real>(sums[j]) * scale;
 }
 
+/// sum_columns from `column` on, as many at a time as kWidth while there are so many, then half as many and so on: no
+/// loop over a number of columns that is not known, but for the last few.
+template <std::size_t kWidth>
+[[gnu::always_inline]] inline void sum_columns_from(const KeptRows& kept, std::size_t begin, std::size_t end,
+                                                    std::size_t column, std::size_t d, Real scale, Real* to) {
+    for (; column + kWidth <= d; column += kWidth) sum_columns(kept, begin, end, column, kWidth, scale, to);
+    if constexpr (kWidth > kNarrowest)
+        sum_columns_from<kWidth / 2>(kept, begin, end, column, d, scale, to);
+    else if (column < d)
+        sum_columns(kept, begin, end, column, d - column, scale, to);
+}
+
 /// to = the sum of rows begin .. end - 1, or their mean.
 EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d, bool mean,
                             Real* to) {
     const Real scale = mean && end > begin ? static_cast<Real>(1.0 / static_cast<double>(end - begin)) : Real{1};
-    std::size_t column = 0;
-    for (; column + kColumns <= d; column += kColumns) sum_columns(kept, begin, end, column, kColumns, scale, to);
-    if (column + kColumns / 2 <= d) {  // a width of its own: no loop over a number of columns that is not known
-        sum_columns(kept, begin, end, column, kColumns / 2, scale, to);
-        column += kColumns / 2;
-    }
-    if (column < d) sum_columns(kept, begin, end, column, d - column, scale, to);
+    sum_columns_from<kColumns>(kept, begin, end, 0, d, scale, to);
 }
 
 /// to = the largest of rows begin .. end - 1 in each column.
