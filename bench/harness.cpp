@@ -13,7 +13,7 @@ namespace {
 
 using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr Microseconds kWarmUp{0.5e6};
-constexpr std::size_t kWarmRepetitions = 3, kFewest = 5, kCheckedSteps = 4, kThreadTurns = 9;
+constexpr std::size_t kWarmRepetitions = 3, kFewest = 11, kCheckedSteps = 4, kThreadTurns = 9;
 
 /// The norm, and a sum that notices where each value stands.
 class Fingerprint {
@@ -120,6 +120,42 @@ nlohmann::json check(const NamedItem& named, Item& item) {
     return line;
 }
 
+/// What the command line asks for.
+struct Command {
+    std::string folder, item, trec;
+    double seconds = 2;
+    int threads = 1, others = 0;
+    bool checking = false, in_turn = false;
+};
+
+void declare(CLI::App& app, Command& command, const std::vector<NamedItem>& items) {
+    std::vector<std::string> names;
+    for (const NamedItem& item : items) names.push_back(item.name);
+    app.add_option("folder", command.folder, "what bench/inputs.py filled")->required()->check(CLI::ExistingDirectory);
+    CLI::Option* item = app.add_option("item", command.item, "one item alone")->check(CLI::IsMember(names));
+    app.add_option("--seconds", command.seconds, "how long each is repeated")->capture_default_str();
+    app.add_option("--threads", command.threads)->capture_default_str();
+    app.add_option("--trec", command.trec, "the folder of TREC.train.tsv and TREC.test.tsv, for W12");
+    CLI::Option* check =
+        app.add_flag("--check", command.checking, "print losses and gradients of four steps, not times");
+    CLI::Option* in_turn = app.add_flag("--in-turn", command.in_turn, "time the item once for each line that is read");
+    CLI::Option* beside = app.add_option("--beside", command.others, "time each with this many threads too, in turn");
+    in_turn->needs(item)->excludes(check);
+    beside->excludes(check)->excludes(in_turn)->check(CLI::PositiveNumber);
+}
+
+void carry_out(const Command& command, const NamedItem& named, const Inputs& inputs) {
+    const std::unique_ptr<Item> item = named.prepare(inputs);
+    if (command.in_turn)
+        measure_in_turn(named, *item, command.seconds);
+    else if (command.others > 0)
+        std::cout << compare_threads(named, *item, command.seconds, command.threads, command.others) << std::endl;
+    else if (command.checking)
+        std::cout << check(named, *item) << std::endl;
+    else
+        std::cout << measure(named, *item, command.seconds) << std::endl;
+}
+
 }  // namespace
 
 Array Inputs::reals(const std::string& name) const { return load_npy(path(name)); }
@@ -154,36 +190,14 @@ void Results::add_gradients(const Module& module) {
 }
 
 int run(int argc, char** argv, const std::vector<NamedItem>& items) {
-    CLI::App app("Items of the work list on the files that bench/inputs.py wrote; a line of JSON for each.");
-    std::string folder, wanted, trec;
-    double seconds = 2;
-    int threads = 1, others = 0;
-    bool checking = false, in_turn = false;
-    app.add_option("folder", folder, "what bench/inputs.py filled")->required()->check(CLI::ExistingDirectory);
-    app.add_option("item", wanted, "one item alone")->check(CLI::IsMember([&] {
-        std::vector<std::string> names;
-        for (const NamedItem& item : items) names.push_back(item.name);
-        return names;
-    }()));
-    app.add_option("--seconds", seconds, "how long each is repeated")->capture_default_str();
-    app.add_option("--threads", threads)->capture_default_str();
-    app.add_option("--beside", others, "time each with this many threads as well, in turn");
-    app.add_option("--trec", trec, "the folder of TREC.train.tsv and TREC.test.tsv, for W12");
-    app.add_flag("--check", checking, "print losses and gradients of four steps, not times");
-    app.add_flag("--in-turn", in_turn, "time an item once for each line that is read");
+    Command command;
+    CLI::App app("Items of the work list on the files that bench/inputs.py wrote; lines of JSON.");
+    declare(app, command, items);
     CLI11_PARSE(app, argc, argv);
-
-    set_num_threads(threads);
-    const Inputs inputs(folder, trec, checking);
+    set_num_threads(command.threads);
+    const Inputs inputs(command.folder, command.trec, command.checking);
     for (const NamedItem& item : items) {
-        if (!wanted.empty() && wanted != item.name) continue;
-        const std::unique_ptr<Item> prepared = item.prepare(inputs);
-        if (in_turn)
-            measure_in_turn(item, *prepared, seconds);
-        else if (others > 0)
-            std::cout << compare_threads(item, *prepared, seconds, threads, others) << std::endl;
-        else
-            std::cout << (checking ? check(item, *prepared) : measure(item, *prepared, seconds)) << std::endl;
+        if (command.item.empty() || command.item == item.name) carry_out(command, item, inputs);
     }
     return 0;
 }

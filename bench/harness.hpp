@@ -71,8 +71,8 @@ struct NamedItem {
     double operations = 1;  ///< in a repetition; the times are of one
 };
 
-/// PROGRAM FOLDER [ITEM] [--seconds 2] [--threads 1] [--trec FOLDER] [--check | --in-turn | --beside THREADS]: lines of
-/// JSON.
+/// PROGRAM FOLDER [ITEM] [--seconds 2] [--threads 1] [--trec FOLDER] [--check | --in-turn | --beside THREADS]: prints
+/// lines of JSON.
 int run(int argc, char** argv, const std::vector<NamedItem>& items);
 
 }  // namespace bench

@@ -1,7 +1,8 @@
 # The work list, ours and the peers' in turn on the same inputs: first losses and gradients are compared, then times.
 #   python3 bench/side_by_side.py BENCH INPUTS [--peers] [--threads 1] [--rounds 3] [--turns 5] [--seconds 0.5]
 #                                 [--trec FOLDER] [ITEM...]
-# In each round every program prepares the item in a process of its own; then they take turns, one computing at a time.
+# In each round every program prepares the item in a process of its own; then they take turns, one
+# measured at a time (all are in memory: three tables of 0.5 GB, W3 with moments 4.5).
 # BENCH is a build's bench folder, INPUTS what bench/inputs.py filled. Lines of JSON go to INPUTS/results.jsonl.
 # Exits 1 if a number differs; a goal that is missed is said in the table.
 import argparse
@@ -63,15 +64,20 @@ class Running:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.process.communicate()
+        if kind is None and self.process.returncode != 0:
+            self.fail()
+        self.errors.close()
+
+    def fail(self):
+        status = self.process.wait()
+        self.errors.seek(0)
+        sys.exit(f"{self.title} ended with {status}\n{self.errors.read()}")
 
     def line(self):
         text = self.process.stdout.readline()
-        if not text:
-            self.errors.seek(0)
-            sys.exit(f"{self.title} ended with {self.process.wait()}\n{self.errors.read()}")
-        return json.loads(text)
+        return json.loads(text) if text else self.fail()
 
     def turn(self):
         """One more measurement; the first also waits until the item is prepared."""
@@ -130,7 +136,8 @@ def measure(item, everyone, options, log):
     """The medians of each program's turns, and what else a turn said last."""
     extra = ["--threads", str(options.threads), "--seconds", str(options.seconds)]
     if item == "W12":
-        everyone, extra = [program for program in everyone if program.name != "libtorch"], [*extra, "--trec", options.trec]
+        everyone = [program for program in everyone if program.name != "libtorch"]
+        extra += ["--trec", options.trec]
     medians, said = {program.name: [] for program in everyone}, {}
     for _ in range(options.rounds):
         with contextlib.ExitStack() as stack:
@@ -175,7 +182,7 @@ def print_row(cells):
     print(f"{cells[0]:12}" + "".join(f"{cell:>12}" for cell in cells[1:]), flush=True)
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("bench")
     parser.add_argument("inputs")
@@ -190,8 +197,14 @@ def main():
     unknown = set(options.items) - set(ITEMS)
     if unknown:
         parser.error(f"no such item: {', '.join(sorted(unknown))}; there are {', '.join(ITEMS)}")
+    return options
+
+
+def main():
+    options = parse()
     everyone = programs(options)
-    print(f"microseconds (W8: of one operation), {options.threads} thread(s), {options.rounds} rounds of {options.turns} turns")
+    print(f"microseconds (W8: of one operation), {options.threads} thread(s), "
+          f"{options.rounds} rounds of {options.turns} turns (W12: of one)")
     print_row(["item", "embergrad", "PyTorch", "libtorch", "ratio", "quartiles", "to libtorch", "goal", ""])
     with open(pathlib.Path(options.inputs) / "results.jsonl", "a", encoding="utf-8") as log:
         for item in options.items or ITEMS:

@@ -36,11 +36,12 @@ private:
     IdArray ids_;
 };
 
-/// Means of bags of 50, `rows` in all, no gradient.
+/// Means of bags of kLength, `rows` in all, no gradient.
+template <std::size_t kLength>
 class Bags : public Item {
 public:
     explicit Bags(std::size_t rows)
-        : table_(EmbeddingBag::from_pretrained(table(), true)), ids_(random_ids({rows / 50, 50})) {}
+        : table_(EmbeddingBag::from_pretrained(table(), true)), ids_(random_ids({rows / kLength, kLength})) {}
     void repeat(std::size_t, Results*) override {
         Tape tape(Mode::eval);
         table_(tape, ids_);
@@ -102,7 +103,8 @@ void add(std::vector<NamedItem>& all, const std::string& name, std::initializer_
 std::vector<NamedItem> items() {
     std::vector<NamedItem> all;
     add<Lookup>(all, "lookup", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
-    add<Bags>(all, "bags", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
+    add<Bags<10'000>>(all, "long bags", {10'000, 20'000, 30'000});
+    add<Bags<50>>(all, "bags", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
     add<Product>(all, "product", {64, 128, 192, 256, 512, 1'024});
     add<Step>(all, "Adam", {16'384, 32'768, 65'536, 98'304, 131'072, 262'144, 524'288, 1'048'576});
     add<RowStep>(all, "SparseAdam", {256, 512, 768, 1'024, 2'048, 4'096});

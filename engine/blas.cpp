@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kTileRows = 256;   // costs 2-5 % of one thread's speed; the same bits with any number
 constexpr std::size_t kWholeRows = 192;  // are not cut
-constexpr std::size_t kSmallProduct = std::size_t{1} << 24;  // multiplications; 80-200 us: no thread is woken for fewer
+constexpr std::size_t kWakeFor = std::size_t{1} << 24;   // multiplications: 80-200 us
+constexpr std::size_t kOwnZeros = std::size_t{1} << 20;  // multiplications; smaller ones OpenBLAS may do in one go
 
 /// Rows of a tile: as even as possible, so that two threads finish together. Depends on m alone.
 std::size_t tile_rows(std::size_t m) {
@@ -26,10 +27,10 @@ std::size_t tile_rows(std::size_t m) {
 
 CBLAS_TRANSPOSE cblas(Transpose transpose) { return transpose == T ? CblasTrans : CblasNoTrans; }
 
-/// OpenBLAS writes the zeros of beta = 0 in a pass of its own, at a fraction of the speed of ours.
+/// For a large product OpenBLAS writes the zeros of beta = 0 in a pass of its own, at a fraction of the speed of ours.
 void gemm_tile(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, std::size_t lda,
                const Real* b, Real beta, Real* c) {
-    if (beta == 0) {
+    if (beta == 0 && m * n * k >= kOwnZeros) {
         std::fill_n(c, m * n, Real{0});
         beta = 1;
     }
@@ -58,12 +59,12 @@ void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t 
     require(std::max({m, n, k}) <= static_cast<std::size_t>(std::numeric_limits<blasint>::max()), "matmul: extents ", m,
             ", ", n, ", ", k, " are too large for BLAS");
     use_one_blas_thread();
-    const std::size_t lda = ta == T ? m : k, fewest = m * n * k < kSmallProduct ? m + 1 : 2;
+    const std::size_t lda = ta == T ? m : k;
     const auto multiply = [=](std::size_t begin, std::size_t end) {
         const Real* tile = ta == T ? a + begin : a + begin * k;
         gemm_tile(ta, tb, end - begin, n, k, tile, lda, b, beta, c + begin * n);
     };
-    parallel_for(m, tile_rows(m), multiply, fewest);
+    parallel_for(m, tile_rows(m), multiply, m * n * k >= kWakeFor);
 }
 
 void use_one_blas_thread() {

@@ -2,6 +2,7 @@
 // the renormalisation of max_norm.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -16,8 +17,15 @@ using IdVector = std::vector<std::int64_t, Allocator<std::int64_t>>;
 using RealVector = std::vector<Real, Allocator<Real>>;
 
 constexpr std::size_t kRowsAhead = 32;  // are prefetched: a lookup does so little with a row that 16 come too late
+                                        // (but see streaming.cpp)
 constexpr std::size_t kRowTile = 2048;  // rows a thread reads before it takes the next tile
 constexpr std::int64_t kNoRow = -1;
+
+/// Whether `n` rows of `d` values are work enough to wake the other threads for; a short row is a line of memory, too.
+inline bool is_worth_threads(std::size_t n, std::size_t d) {
+    constexpr std::size_t kWakeFor = std::size_t{1} << 20, kLine = 64 / sizeof(Real);
+    return n * std::max(d, kLine) >= kWakeFor;
+}
 
 /// Throws std::invalid_argument, in the name of `op`, for what check_embedding_options refuses.
 void check_lookup_options(std::string_view op, const EmbeddingOptions& options, std::size_t v);

@@ -21,17 +21,17 @@ using GradientRuns = std::vector<GradientRun, Allocator<GradientRun>>;
 /// Ascending, neighbours of one kind joined. Where rows are frozen, nothing is known to be zero.
 GradientRuns gradient_runs(const Parameter& parameter);
 
-/// Calls update(begin, end, zero) for pieces of the runs, on all threads.
+/// Calls update(begin, end, zero) for pieces of the runs, on all threads where there are many values.
 template <class Update>
 void for_each_run(const Parameter& parameter, Update update) {
-    constexpr std::size_t kTileValues = std::size_t{1} << 16;
+    constexpr std::size_t kTileValues = std::size_t{1} << 16, kWakeFor = 8 * kTileValues;
     const GradientRuns runs = gradient_runs(parameter);
     const auto update_values = [&](std::size_t begin, std::size_t end) {
         auto run = std::partition_point(runs.begin(), runs.end(), [=](const auto& r) { return r.end <= begin; });
         for (; run != runs.end() && run->begin < end; ++run)
             update(std::max(begin, run->begin), std::min(end, run->end), run->zero);
     };
-    parallel_for(parameter.size(), kTileValues, update_values, 2 * kFewestTiles);  // 23 us a tile
+    parallel_for(parameter.size(), kTileValues, update_values, parameter.size() >= kWakeFor);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -19,7 +19,6 @@ using namespace detail;
 
 constexpr std::size_t kBlock = 32;                    // rows added in Real before their sum goes on in double
 constexpr std::size_t kColumns = 512 / sizeof(Real);  // of a row at a time: their sums stay in registers (of AVX-512)
-constexpr std::size_t kNarrowest = 32 / sizeof(Real);
 constexpr std::int64_t kNoPosition = -1;
 
 EmbeddingOptions lookup_options(const EmbeddingBagOptions& options) {
@@ -222,23 +221,24 @@ private:
     for (std::size_t j = 0; j < columns; ++j) to[column + j] = static_cast<Real>(sums[j]) * scale;
 }
 
-/// sum_columns from `column` on, as many at a time as kWidth while there are so many, then half as many and so on: no
-/// loop over a number of columns that is not known, but for the last few.
-template <std::size_t kWidth>
-[[gnu::always_inline]] inline void sum_columns_from(const KeptRows& kept, std::size_t begin, std::size_t end,
-                                                    std::size_t column, std::size_t d, Real scale, Real* to) {
-    for (; column + kWidth <= d; column += kWidth) sum_columns(kept, begin, end, column, kWidth, scale, to);
-    if constexpr (kWidth > kNarrowest)
-        sum_columns_from<kWidth / 2>(kept, begin, end, column, d, scale, to);
-    else if (column < d)
-        sum_columns(kept, begin, end, column, d - column, scale, to);
-}
-
-/// to = the sum of rows begin .. end - 1, or their mean.
+/// to = the sum of rows begin .. end - 1, or their mean. The usual widths have loops of their own: over a number of
+/// columns that is not known a row takes longer, but less than in two goes.
 EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d, bool mean,
                             Real* to) {
     const Real scale = mean && end > begin ? static_cast<Real>(1.0 / static_cast<double>(end - begin)) : Real{1};
-    sum_columns_from<kColumns>(kept, begin, end, 0, d, scale, to);
+    std::size_t column = 0;
+    const auto sum = [&](std::size_t columns) __attribute__((always_inline)) {
+        sum_columns(kept, begin, end, column, columns, scale, to);
+        column += columns;
+    };
+    while (column + kColumns <= d) sum(kColumns);
+    if (column + kColumns / 2 <= d) sum(kColumns / 2);
+    if (d - column == kColumns / 4)
+        sum(kColumns / 4);
+    else if (d - column == kColumns / 8)
+        sum(kColumns / 8);
+    else if (column < d)
+        sum(d - column);
 }
 
 /// to = the largest of rows begin .. end - 1 in each column.
@@ -290,7 +290,7 @@ void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
             begin = end;
         }
     };
-    parallel_for(rows.bags.count(), rows.bags.tile(), fill, kFewestTiles);
+    parallel_for(rows.bags.count(), rows.bags.tile(), fill, is_worth_threads(rows.bags.ids.size(), rows.d));
 }
 
 /// What a position's share of its bag's gradient is multiplied by: weight, 1 / frequency. Empty for ones.
@@ -345,8 +345,9 @@ struct SharedRows {
 
 SharedRows shared_rows(const Bags& bags) {
     SharedRows all;
-    all.rows.reserve(bags.ids.size());
-    all.sources.reserve(bags.ids.size());
+    const std::size_t n = bags.count_without(bags.padding, 0, bags.ids.size());
+    all.rows.reserve(n);
+    all.sources.reserve(n);
     for (std::size_t bag = 0; bag < bags.count(); ++bag) {
         for (std::size_t position = bags.begin(bag); position < bags.end(bag); ++position) {
             if (bags.is_padding(position)) continue;
@@ -366,15 +367,26 @@ Array different_rows(const Shares& shares) {
     return different;
 }
 
-/// For each position that is not padding its row of `different`, times its factor.
-Array scaled_values(const Shares& shares, const Array& different, const std::vector<std::int64_t>& sources) {
-    Array values(Shape{sources.size(), shares.d});
-    std::size_t i = 0;
+/// The factors of the positions that are not padding, in order.
+RealVector row_factors(const Shares& shares) {
+    RealVector factors;
     for (std::size_t position = 0; position < shares.bags.ids.size(); ++position) {
-        if (shares.bags.is_padding(position)) continue;
-        const Real* from = different.data() + static_cast<std::size_t>(sources[i]) * shares.d;
-        fill_scaled(from, shares.d, shares.factor(position), values.data() + i++ * shares.d);
+        if (!shares.bags.is_padding(position)) factors.push_back(shares.factor(position));
     }
+    return factors;
+}
+
+/// Row i is row sources[i] of `different`, times factors[i].
+Array scaled_values(const Array& different, const std::vector<std::int64_t>& sources, const RealVector& factors) {
+    const std::size_t n = sources.size(), d = different.shape()[1];
+    Array values(Shape{n, d});
+    const auto scale = [&](std::size_t first, std::size_t last) {
+        for (std::size_t i = first; i < last; ++i) {
+            const Real* from = different.data() + static_cast<std::size_t>(sources[i]) * d;
+            fill_scaled(from, d, factors[i], values.data() + i * d);
+        }
+    };
+    parallel_for(n, kRowTile, scale, is_worth_threads(n, d));
     return values;
 }
 
@@ -385,7 +397,7 @@ void add_row_gradient(Var table, const Shares& shares) {
     if (shares.factors.empty())
         table.add_row_grad(RowGradient(std::move(rows), std::move(different), std::move(sources)));
     else
-        table.add_row_grad(RowGradient(std::move(rows), scaled_values(shares, different, sources)));
+        table.add_row_grad(RowGradient(std::move(rows), scaled_values(different, sources, row_factors(shares))));
 }
 
 /// Each column's gradient to the position that was the largest there.
@@ -438,7 +450,7 @@ void add_weight_gradient(Var weights, Var out, const Bags& bags, RowAt row_at) {
             dweights[position] += static_cast<Real>(dot);
         });
     };
-    parallel_for(bags.count(), bags.tile(), add, kFewestTiles);
+    parallel_for(bags.count(), bags.tile(), add, is_worth_threads(bags.ids.size(), d));
 }
 
 /// The rows of all positions as they entered the bags. Only where max_norm, here or in a later call, may scale the

@@ -21,27 +21,22 @@ namespace detail {
 /// The first exception is passed on once every tile that began has ended.
 void run_tiles(std::size_t tiles, bool wake, void (*run)(void* context, std::size_t tile), void* context);
 
-/// From how many tiles on waking a thread pays, where a tile is 25-60 us of work, as in the loops over rows and values
-/// (bench/small_work): a sleeping thread needs about 50 us to come.
-constexpr std::size_t kFewestTiles = 4;
-
-/// Calls body(begin, end) for 0..count cut into pieces of `tile` (the last may be shorter). Fewer pieces than `fewest`
-/// are left to the caller's thread.
+/// Calls body(begin, end) for 0..count cut into pieces of `tile` (the last may be shorter). Without `wake` the caller's
+/// thread does them all: a sleeping thread needs about 50 us to come, so that work of less than 150 us or so is done
+/// sooner by one (bench/small_work).
 template <class Body>
-void parallel_for(std::size_t count, std::size_t tile, Body body, std::size_t fewest = 2) {
+void parallel_for(std::size_t count, std::size_t tile, Body body, bool wake = true) {
     if (count == 0) return;
     struct Context {
         Body& body;
         std::size_t count, tile;
     } context{body, count, tile};
-    const std::size_t tiles = (count + tile - 1) / tile;
-    run_tiles(
-        tiles, tiles >= fewest,
-        [](void* raw, std::size_t i) {
-            const Context& c = *static_cast<Context*>(raw);
-            c.body(i * c.tile, std::min(c.count, (i + 1) * c.tile));
-        },
-        &context);
+    run_tiles((count + tile - 1) / tile, wake,
+              [](void* raw, std::size_t i) {
+                  const Context& c = *static_cast<Context*>(raw);
+                  c.body(i * c.tile, std::min(c.count, (i + 1) * c.tile));
+              },
+              &context);
 }
 
 }  // namespace detail

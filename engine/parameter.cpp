@@ -33,7 +33,8 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
 /// All rows' values; returns where they end.
 Real* copy_values(const RowGradient& gradient, Real* to) {
     const auto from = gradient.reader();
-    for (std::size_t i = 0; i < gradient.size(); ++i) to = std::copy_n(from.row(i), gradient.width(), to);
+    const std::size_t d = gradient.width();
+    for (std::size_t i = 0; i < gradient.size(); ++i) to = std::copy_n(from.row(i), d, to);
     return to;
 }
 
@@ -98,17 +99,14 @@ void RowGradient::coalesce() {
 
 void RowGradient::erase_rows(const std::vector<bool>& gone) {
     const auto is_gone = [&](std::int64_t row) { return gone[static_cast<std::size_t>(row)]; };
-    const auto kept = size() - static_cast<std::size_t>(std::count_if(rows_.begin(), rows_.end(), is_gone));
-    if (kept == size()) return;
-    auto kept_values = std::make_shared<Array>(Shape{kept, width()});
-    const auto from = reader();
-    Real* to = kept_values->data();
+    std::vector<std::size_t> kept;
     for (std::size_t i = 0; i < size(); ++i) {
-        if (!is_gone(rows_[i])) to = std::copy_n(from.row(i), width(), to);
+        if (!is_gone(rows_[i])) kept.push_back(i);
     }
+    if (kept.size() == size()) return;
+    values_.keep(kept);
     std::erase_if(rows_, is_gone);
-    values_ = detail::RowValues(std::move(kept_values));
-    coalesced_ |= kept < 2;
+    coalesced_ |= kept.size() < 2;
 }
 
 void RowGradient::check_fits(const Shape& table) const {

@@ -23,13 +23,15 @@ public:
     RowGradient(std::vector<std::int64_t> rows, Array values);
     /// The same for values that somebody else goes on reading: they are copied before they are changed here.
     RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values);
-    /// The same for values that many rows have alike: rows[i] has row sources[i] of `different`, (m, D).
+    /// The same for values that many rows have alike: rows[i] has row sources[i] of `different`, (m, D). Throws
+    /// std::out_of_range as well, for a source that is not there.
     RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources);
 
     const std::vector<std::int64_t>& rows() const { return rows_; }
     /// (n, D). Values that many rows have alike are written out by the first call.
     const Array& values() const { return values_.array(); }
-    /// Where each row's values are, to be read without writing them out.
+    /// For loops over rows: reader().row(i) points to the D values of rows()[i], without writing anything out. Good
+    /// until the gradient is changed, moved or gone.
     detail::RowValues::Reader reader() const { return values_.reader(); }
     /// For whoever scales a gradient in place, such as clipping. values() may move by this; it must not be called while
     /// another thread uses the tape that the gradient came from.

@@ -34,11 +34,12 @@ private:
     Positions begins_;  // where each different row begins in it, and the end
 };
 
-/// Calls update(row, sum) for each different row of the gradient, on all threads, and prefetch(row) some rows ahead.
+/// Calls update(row, sum) for each different row of the gradient, on all threads where there are many, and
+/// prefetch(row) some rows ahead.
 template <class Prefetch, class Update>
 void for_each_row(const RowGradient& gradient, Prefetch prefetch, Update update) {
     const RowSums sums(gradient);
-    constexpr std::size_t kTileValues = std::size_t{1} << 16;
+    constexpr std::size_t kTileValues = std::size_t{1} << 16, kWakeFor = 4 * kTileValues;
     const std::size_t tile = std::max<std::size_t>(1, kTileValues / std::max<std::size_t>(1, sums.width()));
     const auto update_rows = [&](std::size_t begin, std::size_t end) {
         std::vector<Real, Allocator<Real>> room(sums.width());
@@ -47,7 +48,7 @@ void for_each_row(const RowGradient& gradient, Prefetch prefetch, Update update)
             update(static_cast<std::size_t>(sums.row(i)), sums.sum(i, room.data()));
         }
     };
-    parallel_for(sums.size(), tile, update_rows, kFewestTiles);
+    parallel_for(sums.size(), tile, update_rows, sums.size() * sums.width() >= kWakeFor);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

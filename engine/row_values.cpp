@@ -47,16 +47,34 @@ const Array& RowValues::array() const {
 void RowValues::write_out() const {
     Array all(shape());
     const Reader from = reader();
-    for (std::size_t i = 0; i < sources_.size(); ++i) std::copy_n(from.row(i), width(), all.data() + i * width());
+    const std::size_t d = width();
+    for (std::size_t i = 0; i < sources_.size(); ++i) std::copy_n(from.row(i), d, all.data() + i * d);
     written_->array = std::move(all);
 }
 
 Array& RowValues::mutable_array() {
-    if (written_ != nullptr)
-        *this = RowValues(std::make_shared<Array>(array()));
-    else if (array_.use_count() != 1)
+    if (written_ != nullptr) {
+        array();
+        *this = RowValues(std::make_shared<Array>(std::move(written_->array)));
+    } else if (array_.use_count() != 1) {
         array_ = std::make_shared<Array>(held());
+    }
     return *array_;
+}
+
+void RowValues::keep(const std::vector<std::size_t>& rows) {
+    if (written_ != nullptr) {
+        std::vector<std::int64_t> sources;
+        for (std::size_t row : rows) sources.push_back(sources_[row]);
+        written_ = std::make_unique<WrittenOut>();
+        sources_ = std::move(sources);
+        return;
+    }
+    auto kept = std::make_shared<Array>(Shape{rows.size(), width()});
+    const Reader from = reader();
+    Real* to = kept->data();
+    for (std::size_t row : rows) to = std::copy_n(from.row(row), width(), to);
+    array_ = std::move(kept);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -14,8 +14,8 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 class RowValues {
 public:
     RowValues() = default;  // (0, 0)
-    /// (n, D), perhaps read by somebody else as well: copied before it is changed here. Throws std::invalid_argument
-    /// without an array.
+    /// (n, D), perhaps read by somebody else as well: copied before it is changed here. nullptr: (0, 0). Throws
+    /// std::invalid_argument for another number of axes.
     explicit RowValues(std::shared_ptr<Array> array);
     /// Row i is row sources[i] of `different`, (m, D). Throws std::invalid_argument for another number of axes,
     /// std::out_of_range for a row that is not there.
@@ -28,11 +28,13 @@ public:
     /// All of them, written out. Several threads may ask at once.
     const Array& array() const;
     Array& mutable_array();
+    /// Leaves these rows alone, ascending.
+    void keep(const std::vector<std::size_t>& rows);
     /// Of array(), which is not written out for it.
     Shape shape() const;
     std::size_t width() const { return held().shape()[1]; }
 
-    /// Where the values of row i are; to be read while nothing is changed.
+    /// Where the values of row i are; good until these are changed, moved or gone.
     class Reader {
     public:
         const Real* row(std::size_t i) const {
@@ -53,7 +55,7 @@ public:
 private:
     struct WrittenOut {
         std::once_flag once;
-        Array array;
+        Array array{Shape{0}};
     };
 
     const Array& held() const;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <embergrad/engine/streaming.hpp>
+
 #include "support.hpp"
 #include "threads.hpp"
 
@@ -135,7 +137,7 @@ TEST_CASE("embedding: many rows agree with a naive twin, dense and by rows [1.6]
         INFO("width ", d, ", which is the seed too");
         Rng rng(d);
         const Parameter table = random_parameter({50, d}, rng);
-        IdArray ids(Shape{500, 11});  // more than the tile of a thread
+        IdArray ids(Shape{500, 11});
         for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(50) * rng.below(50) / 50);
         const Array g = random_array({500, 11, d}, rng);
         const auto gradient = [&](const EmbeddingOptions& options) {
@@ -177,6 +179,22 @@ TEST_CASE("embedding: so many rows that they are written past the cache, and row
                 equal &= std::equal(row, row + d, y.data() + i * d);
             }
             CHECK_MESSAGE(equal, "width ", d, ", threads ", threads);
+        }
+    }
+}
+
+TEST_CASE("embedding: each way of this machine to write past the cache copies whole rows") {
+    Rng rng(1);
+    const std::size_t line = 64 / sizeof(Real);
+    const auto kernels = detail::stream_row_kernels();
+    if (kernels.empty()) MESSAGE("this machine has none");
+    for (const detail::StreamRow stream_row : kernels) {
+        for (const std::size_t d : {line, 3 * line, 20 * line}) {
+            const Array from = random_array({d + 1}, rng);
+            Array to = zeros({d + line});
+            stream_row(from.data() + 1, d, to.data());  // from anywhere
+            CHECK(std::equal(to.data(), to.data() + d, from.data() + 1));
+            CHECK(std::all_of(to.data() + d, to.data() + d + line, [](Real x) { return x == 0; }));
         }
     }
 }

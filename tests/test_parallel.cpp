@@ -147,7 +147,7 @@ TEST_CASE("parallel: several threads do take part") {
     CHECK(seen.size() == 3);
 }
 
-TEST_CASE("parallel: fewer tiles than are worth a thread stay on the caller's, in order") {
+TEST_CASE("parallel: what is not worth waking a thread stays on the caller's, in order") {
     const Threads scope(3);
     std::vector<std::size_t> begins;
     const auto here = std::this_thread::get_id();
@@ -155,10 +155,10 @@ TEST_CASE("parallel: fewer tiles than are worth a thread stay on the caller's, i
         REQUIRE(std::this_thread::get_id() == here);
         begins.push_back(begin);
     };
-    parallel_for(35, 10, note, 5);
+    parallel_for(35, 10, note, false);
     CHECK(begins == std::vector<std::size_t>{0, 10, 20, 30});
     CHECK_THROWS_AS(parallel_for(
-                        3, 1, [](std::size_t, std::size_t) { throw std::domain_error("x"); }, 5),
+                        3, 1, [](std::size_t, std::size_t) { throw std::domain_error("x"); }, false),
                     std::domain_error);
 }
 
@@ -288,18 +288,19 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
     constexpr std::uint64_t kSeed = 12;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
-    for (const std::size_t m : {1u, 15u, 191u, 192u, 193u, 385u, 577u, 1000u, 3600u}) {  // the last is worth a thread
+    for (const std::size_t m : {1u, 15u, 191u, 192u, 193u, 385u, 577u, 1000u, 3601u}) {  // the last is worth a thread
         for (detail::Transpose ta : {N, T}) {
             const Product product(ta, T, m, 37, 129, rng);
             CAPTURE(m);
-            std::vector<Real> one;
+            std::vector<Real> one, zero;
             {
                 const Threads scope(1);
-                one = product.fast(1);
+                one = product.fast(1), zero = product.fast(0);
             }
             for (int threads : {2, 3}) {
                 const Threads scope(threads);
                 CHECK(same_bits(product.fast(1), one));
+                CHECK(same_bits(product.fast(0), zero));
             }
             const Threads scope(2);
             std::vector<std::vector<Real>> results(3);
