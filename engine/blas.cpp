@@ -1,4 +1,4 @@
-// OpenBLAS at one thread, over tiles of rows.
+// OpenBLAS at one thread, over tiles of rows or columns.
 #include <embergrad/engine/blas.hpp>
 
 #include <cblas.h>
@@ -13,38 +13,70 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kTileRows = 256;   // costs 2-5 % of one thread's speed; the same bits with any number
-constexpr std::size_t kWholeRows = 192;  // are not cut
+constexpr std::size_t kTileRows = 256;      // costs 2-5 % of one thread's speed; the same bits with any number
+constexpr std::size_t kTileColumns = 1024;  // where there are few rows
+constexpr std::size_t kWholeRows = 192;     // are not cut
 constexpr std::size_t kWakeFor = std::size_t{1} << 24;   // multiplications: 80-200 us
 constexpr std::size_t kOwnZeros = std::size_t{1} << 20;  // multiplications; smaller ones OpenBLAS may do in one go
 
-/// Rows of a tile: as even as possible, so that two threads finish together. Depends on m alone.
-std::size_t tile_rows(std::size_t m) {
-    const std::size_t tiles = m <= kWholeRows ? 1 : std::max<std::size_t>(2, (m + kTileRows - 1) / kTileRows);
-    const std::size_t even = (m + tiles - 1) / tiles;
-    return std::min(m, (even + 15) / 16 * 16);
+/// A tile of at most `most`: as even as possible, so that two threads finish together.
+std::size_t even_tile(std::size_t extent, std::size_t most, std::size_t fewest_tiles) {
+    const std::size_t tiles = std::max(fewest_tiles, (extent + most - 1) / most);
+    const std::size_t even = (extent + tiles - 1) / tiles;
+    return std::min(extent, (even + 15) / 16 * 16);
 }
 
 CBLAS_TRANSPOSE cblas(Transpose transpose) { return transpose == T ? CblasTrans : CblasNoTrans; }
 
-/// For a large product OpenBLAS writes the zeros of beta = 0 in a pass of its own, at a fraction of the speed of ours.
-void gemm_tile(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, std::size_t lda,
-               const Real* b, Real beta, Real* c) {
-    if (beta == 0 && m * n * k >= kOwnZeros) {
-        std::fill_n(c, m * n, Real{0});
-        beta = 1;
+/// begin .. end - 1
+struct Piece {
+    std::size_t begin, end;
+    std::size_t size() const { return end - begin; }
+};
+
+/// c = op(a) op(b) + beta c, as gemm() has it.
+struct Product {
+    Transpose ta, tb;
+    std::size_t m, n, k;
+    const Real* a;
+    const Real* b;
+    Real beta;
+    Real* c;
+
+    std::size_t multiplications() const { return m * n * k; }
+    /// Of these rows and columns of c, by BLAS.
+    void multiply(Piece rows, Piece columns) const;
+};
+
+void Product::multiply(Piece rows, Piece columns) const {
+    const Real* first_a = ta == T ? a + rows.begin : a + rows.begin * k;
+    const Real* first_b = tb == T ? b + columns.begin * k : b + columns.begin;
+    Real* first_c = c + rows.begin * n + columns.begin;
+    Real scale = beta;
+    if (beta == 0 &&
+        rows.size() * columns.size() * k >= kOwnZeros) {  // OpenBLAS writes them at a fraction of our speed
+        for (std::size_t row = 0; row < rows.size(); ++row) std::fill_n(first_c + row * n, columns.size(), Real{0});
+        scale = 1;
     }
-    const auto rows = static_cast<blasint>(m);
-    const auto columns = static_cast<blasint>(n);
-    const auto inner = static_cast<blasint>(k);
-    const auto ldb = static_cast<blasint>(tb == T ? k : n);
 #ifdef EMBERGRAD_DOUBLE
-    cblas_dgemm(CblasRowMajor, cblas(ta), cblas(tb), rows, columns, inner, 1, a, static_cast<blasint>(lda), b, ldb,
-                beta, c, columns);
+    constexpr auto blas_gemm = cblas_dgemm;
 #else
-    cblas_sgemm(CblasRowMajor, cblas(ta), cblas(tb), rows, columns, inner, 1, a, static_cast<blasint>(lda), b, ldb,
-                beta, c, columns);
+    constexpr auto blas_gemm = cblas_sgemm;
 #endif
+    const auto integer = [](std::size_t extent) { return static_cast<blasint>(extent); };
+    blas_gemm(CblasRowMajor, cblas(ta), cblas(tb), integer(rows.size()), integer(columns.size()), integer(k), 1,
+              first_a, integer(ta == T ? m : k), first_b, integer(tb == T ? k : n), scale, first_c, integer(n));
+}
+
+/// Cuts rows, or columns where there are few rows; by the extents alone.
+void multiply_in_tiles(const Product& p) {
+    const bool wake = p.multiplications() >= kWakeFor;
+    if (p.m > kWholeRows) {
+        const auto tile = [&](std::size_t begin, std::size_t end) { p.multiply({begin, end}, {0, p.n}); };
+        return parallel_for(p.m, even_tile(p.m, kTileRows, 2), tile, wake);
+    }
+    const auto tile = [&](std::size_t begin, std::size_t end) { p.multiply({0, p.m}, {begin, end}); };
+    parallel_for(p.n, even_tile(p.n, kTileColumns, 1), tile, wake);
 }
 
 }  // namespace
@@ -59,12 +91,7 @@ void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t 
     require(std::max({m, n, k}) <= static_cast<std::size_t>(std::numeric_limits<blasint>::max()), "matmul: extents ", m,
             ", ", n, ", ", k, " are too large for BLAS");
     use_one_blas_thread();
-    const std::size_t lda = ta == T ? m : k;
-    const auto multiply = [=](std::size_t begin, std::size_t end) {
-        const Real* tile = ta == T ? a + begin : a + begin * k;
-        gemm_tile(ta, tb, end - begin, n, k, tile, lda, b, beta, c + begin * n);
-    };
-    parallel_for(m, tile_rows(m), multiply, m * n * k >= kWakeFor);
+    multiply_in_tiles({ta, tb, m, n, k, a, b, beta, c});
 }
 
 void use_one_blas_thread() {

@@ -11,7 +11,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 enum Transpose { N, T };
 
 /// c = op(a) op(b) + beta c, where op(a): (M, K), op(b): (K, N), c: (M, N), all contiguous and row-major; beta = 0
-/// overwrites c, whatever it held. Cut into fixed tiles of rows, so the bits do not depend on the number of threads.
+/// overwrites c, whatever it held. Cut into fixed tiles, so the bits do not depend on the number of threads.
 void gemm(Transpose transpose_a, Transpose transpose_b, std::size_t m, std::size_t n, std::size_t k, const Real* a,
           const Real* b, Real beta, Real* c);
 

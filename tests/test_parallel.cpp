@@ -265,8 +265,9 @@ TEST_CASE("gemm: equals its naive twin in double, N and T, on shapes around the 
     INFO("seed ", kSeed);
     Rng rng(kSeed);
     const std::vector<std::array<std::size_t, 3>> shapes = {
-        {1, 1, 1},   {1, 7, 3},    {5, 1, 4},    {3, 4, 1},   {16, 16, 16}, {17, 33, 5},    {191, 5, 9},
-        {192, 8, 7}, {193, 3, 11}, {208, 17, 2}, {384, 6, 5}, {385, 4, 20}, {32, 128, 128}, {400, 31, 64}};
+        {1, 1, 1},      {1, 7, 3},     {5, 1, 4},    {3, 4, 1},    {16, 16, 16},  {17, 33, 5},
+        {191, 5, 9},    {192, 8, 7},   {193, 3, 11}, {208, 17, 2}, {384, 6, 5},   {385, 4, 20},
+        {32, 128, 128}, {400, 31, 64}, {7, 1024, 3}, {3, 1025, 2}, {50, 2100, 33}};
     for (const std::array<std::size_t, 3>& shape : shapes) {
         const std::size_t m = shape[0], n = shape[1], k = shape[2];
         for (detail::Transpose ta : {N, T}) {
@@ -288,26 +289,31 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
     constexpr std::uint64_t kSeed = 12;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
-    for (const std::size_t m : {1u, 15u, 191u, 192u, 193u, 385u, 577u, 1000u, 3601u}) {  // the last is worth a thread
+    // m, n, k; the tiles of the last two, of rows and of columns, are worth threads
+    const std::vector<std::array<std::size_t, 3>> shapes = {{1, 37, 129},   {191, 37, 129},  {193, 37, 129},
+                                                            {577, 37, 129}, {3601, 37, 129}, {64, 2100, 129}};
+    for (const auto& [m, n, k] : shapes) {
         for (detail::Transpose ta : {N, T}) {
-            const Product product(ta, T, m, 37, 129, rng);
-            CAPTURE(m);
-            std::vector<Real> one, zero;
-            {
-                const Threads scope(1);
-                one = product.fast(1), zero = product.fast(0);
+            for (detail::Transpose tb : {N, T}) {
+                const Product product(ta, tb, m, n, k, rng);
+                CAPTURE(m);
+                std::vector<Real> one, zero;
+                {
+                    const Threads scope(1);
+                    one = product.fast(1), zero = product.fast(0);
+                }
+                for (int threads : {2, 3}) {
+                    const Threads scope(threads);
+                    CHECK(same_bits(product.fast(1), one));
+                    CHECK(same_bits(product.fast(0), zero));
+                }
+                const Threads scope(2);
+                std::vector<std::vector<Real>> results(3);
+                std::vector<std::thread> callers;
+                for (std::vector<Real>& result : results) callers.emplace_back([&] { result = product.fast(1); });
+                for (std::thread& caller : callers) caller.join();
+                for (const std::vector<Real>& result : results) CHECK(same_bits(result, one));
             }
-            for (int threads : {2, 3}) {
-                const Threads scope(threads);
-                CHECK(same_bits(product.fast(1), one));
-                CHECK(same_bits(product.fast(0), zero));
-            }
-            const Threads scope(2);
-            std::vector<std::vector<Real>> results(3);
-            std::vector<std::thread> callers;
-            for (std::vector<Real>& result : results) callers.emplace_back([&] { result = product.fast(1); });
-            for (std::thread& caller : callers) caller.join();
-            for (const std::vector<Real>& result : results) CHECK(same_bits(result, one));
         }
     }
 }
