@@ -2,10 +2,21 @@
 #include <embergrad/engine/row_values.hpp>
 
 #include <algorithm>
+#include <mutex>
 
 #include <embergrad/engine/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+struct RowValues::WrittenOut {
+    std::once_flag once;
+    Array array{Shape{0}};
+};
+
+RowValues::RowValues() = default;
+RowValues::RowValues(RowValues&& other) noexcept = default;
+RowValues& RowValues::operator=(RowValues&& other) noexcept = default;
+RowValues::~RowValues() = default;
 
 RowValues::RowValues(std::shared_ptr<Array> array) : array_(std::move(array)) {
     require(held().shape().size() == 2, "RowGradient: values must be (n, D), not ", held().shape());

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
@@ -13,7 +12,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 class RowValues {
 public:
-    RowValues() = default;  // (0, 0)
+    RowValues();  // (0, 0)
     /// (n, D), perhaps read by somebody else as well: copied before it is changed here. nullptr: (0, 0). Throws
     /// std::invalid_argument for another number of axes.
     explicit RowValues(std::shared_ptr<Array> array);
@@ -22,8 +21,9 @@ public:
     RowValues(Array different, std::vector<std::int64_t> sources);
     RowValues(const RowValues& other);
     RowValues& operator=(const RowValues& other) { return *this = RowValues(other); }
-    RowValues(RowValues&&) = default;
-    RowValues& operator=(RowValues&&) = default;
+    RowValues(RowValues&& other) noexcept;
+    RowValues& operator=(RowValues&& other) noexcept;
+    ~RowValues();
 
     /// All of them, written out. Several threads may ask at once.
     const Array& array() const;
@@ -53,10 +53,7 @@ public:
     Reader reader() const;
 
 private:
-    struct WrittenOut {
-        std::once_flag once;
-        Array array{Shape{0}};
-    };
+    struct WrittenOut;
 
     const Array& held() const;
     void write_out() const;
