@@ -16,14 +16,18 @@ namespace {
 constexpr std::size_t kTileRows = 256;      // costs 2-5 % of one thread's speed; the same bits with any number
 constexpr std::size_t kTileColumns = 1024;  // where there are few rows
 constexpr std::size_t kWholeRows = 192;     // are not cut
-constexpr std::size_t kWakeFor = std::size_t{1} << 24;   // multiplications: 80-200 us
-constexpr std::size_t kOwnZeros = std::size_t{1} << 20;  // multiplications; smaller ones OpenBLAS may do in one go
+constexpr std::size_t kWakeFor = std::size_t{1} << 24;  // multiplications: 80-200 us
 
 /// A tile of at most `most`: as even as possible, so that two threads finish together.
 std::size_t even_tile(std::size_t extent, std::size_t most, std::size_t fewest_tiles) {
     const std::size_t tiles = std::max(fewest_tiles, (extent + most - 1) / most);
     const std::size_t even = (extent + tiles - 1) / tiles;
     return std::min(extent, (even + 15) / 16 * 16);
+}
+
+/// OpenBLAS may do a small product in one go; for others it writes the zeros in a pass of its own.
+bool has_own_zeros(std::size_t results, std::size_t k) {
+    return results >= std::size_t{1} << 14 || results * k >= std::size_t{1} << 20;
 }
 
 CBLAS_TRANSPOSE cblas(Transpose transpose) { return transpose == T ? CblasTrans : CblasNoTrans; }
@@ -54,7 +58,7 @@ void Product::multiply(Piece rows, Piece columns) const {
     Real* first_c = c + rows.begin * n + columns.begin;
     Real scale = beta;
     if (beta == 0 &&
-        rows.size() * columns.size() * k >= kOwnZeros) {  // OpenBLAS writes them at a fraction of our speed
+        has_own_zeros(rows.size() * columns.size(), k)) {  // OpenBLAS writes them at a fraction of our speed
         for (std::size_t row = 0; row < rows.size(); ++row) std::fill_n(first_c + row * n, columns.size(), Real{0});
         scale = 1;
     }

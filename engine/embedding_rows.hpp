@@ -18,8 +18,13 @@ using RealVector = std::vector<Real, Allocator<Real>>;
 
 constexpr std::size_t kRowsAhead = 32;  // are prefetched: a lookup does so little with a row that 16 come too late
                                         // (but see streaming.cpp)
-constexpr std::size_t kRowTile = 2048;  // rows a thread reads before it takes the next tile
 constexpr std::int64_t kNoRow = -1;
+
+/// Rows a thread reads before it takes the next tile: 2,048 of 128 values.
+inline std::size_t row_tile(std::size_t d) {
+    constexpr std::size_t kTileValues = std::size_t{1} << 18, kMost = 2048;
+    return std::clamp<std::size_t>(kTileValues / std::max<std::size_t>(d, 1), 1, kMost);
+}
 
 /// Whether `n` rows of `d` values are work enough to wake the other threads for; a short row is a line of memory, too.
 inline bool is_worth_threads(std::size_t n, std::size_t d) {

@@ -44,7 +44,7 @@ EMBERGRAD_SIMD void copy_rows(const Real* table, const std::int64_t* ids, std::s
 void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size_t d, Real* to) {
     const auto copy = is_streamed(n, d) ? stream_rows : copy_rows;
     const auto copy_tile = [=](std::size_t begin, std::size_t end) { copy(table, ids, begin, end, d, to); };
-    parallel_for(n, kRowTile, copy_tile, is_worth_threads(n, d));
+    parallel_for(n, row_tile(d), copy_tile, is_worth_threads(n, d));
 }
 
 /// dtable[ids[i]] += dout[i], in the order of the positions; with `by_frequency` divided by how often ids[i] occurs

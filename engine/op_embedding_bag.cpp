@@ -55,9 +55,9 @@ struct Bags {
         const std::size_t n = mode == BagMode::mean ? size(bag) : 1;
         return n > 1 ? static_cast<Real>(1.0 / static_cast<double>(n)) : Real{1};
     }
-    /// Bags for a thread at a time: about kRowTile rows.
-    std::size_t tile() const {
-        return std::max<std::size_t>(1, kRowTile * count() / std::max<std::size_t>(1, ids.size()));
+    /// Bags for a thread at a time, of rows of `d` values.
+    std::size_t tile(std::size_t d) const {
+        return std::max<std::size_t>(1, row_tile(d) * count() / std::max<std::size_t>(1, ids.size()));
     }
     /// f(bag, position) for each position that counts and is not padding, in order.
     template <class F>
@@ -290,7 +290,7 @@ void fill_bags(const Rows& rows, BagMode mode, Real* out, IdVector& winners) {
             begin = end;
         }
     };
-    parallel_for(rows.bags.count(), rows.bags.tile(), fill, is_worth_threads(rows.bags.ids.size(), rows.d));
+    parallel_for(rows.bags.count(), rows.bags.tile(rows.d), fill, is_worth_threads(rows.bags.ids.size(), rows.d));
 }
 
 /// What a position's share of its bag's gradient is multiplied by: weight, 1 / frequency. Empty for ones.
@@ -370,6 +370,7 @@ Array different_rows(const Shares& shares) {
 /// The factors of the positions that are not padding, in order.
 RealVector row_factors(const Shares& shares) {
     RealVector factors;
+    factors.reserve(shares.factors.size());
     for (std::size_t position = 0; position < shares.bags.ids.size(); ++position) {
         if (!shares.bags.is_padding(position)) factors.push_back(shares.factor(position));
     }
@@ -386,7 +387,7 @@ Array scaled_values(const Array& different, const std::vector<std::int64_t>& sou
             fill_scaled(from, d, factors[i], values.data() + i * d);
         }
     };
-    parallel_for(n, kRowTile, scale, is_worth_threads(n, d));
+    parallel_for(n, row_tile(d), scale, is_worth_threads(n, d));
     return values;
 }
 
@@ -450,7 +451,7 @@ void add_weight_gradient(Var weights, Var out, const Bags& bags, RowAt row_at) {
             dweights[position] += static_cast<Real>(dot);
         });
     };
-    parallel_for(bags.count(), bags.tile(), add, is_worth_threads(bags.ids.size(), d));
+    parallel_for(bags.count(), bags.tile(d), add, is_worth_threads(bags.ids.size(), d));
 }
 
 /// The rows of all positions as they entered the bags. Only where max_norm, here or in a later call, may scale the

@@ -22,7 +22,7 @@ namespace detail {
 void run_tiles(std::size_t tiles, bool wake, void (*run)(void* context, std::size_t tile), void* context);
 
 /// Calls body(begin, end) for 0..count cut into pieces of `tile` (the last may be shorter). Without `wake` the caller's
-/// thread does them all: a sleeping thread needs about 50 us to come, so that work of less than 150 us or so is done
+/// thread does them all: a sleeping thread needs about 50 us to come, so that work of less than 100 to 150 us is done
 /// sooner by one (bench/small_work).
 template <class Body>
 void parallel_for(std::size_t count, std::size_t tile, Body body, bool wake = true) {

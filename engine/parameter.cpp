@@ -99,11 +99,12 @@ void RowGradient::coalesce() {
 
 void RowGradient::erase_rows(const std::vector<bool>& gone) {
     const auto is_gone = [&](std::int64_t row) { return gone[static_cast<std::size_t>(row)]; };
+    if (std::none_of(rows_.begin(), rows_.end(), is_gone)) return;
     std::vector<std::size_t> kept;
+    kept.reserve(size());
     for (std::size_t i = 0; i < size(); ++i) {
         if (!is_gone(rows_[i])) kept.push_back(i);
     }
-    if (kept.size() == size()) return;
     values_.keep(kept);
     std::erase_if(rows_, is_gone);
     coalesced_ |= kept.size() < 2;

@@ -76,6 +76,7 @@ Array& RowValues::mutable_array() {
 void RowValues::keep(const std::vector<std::size_t>& rows) {
     if (written_ != nullptr) {
         std::vector<std::int64_t> sources;
+        sources.reserve(rows.size());
         for (std::size_t row : rows) sources.push_back(sources_[row]);
         written_ = std::make_unique<WrittenOut>();
         sources_ = std::move(sources);
@@ -83,8 +84,9 @@ void RowValues::keep(const std::vector<std::size_t>& rows) {
     }
     auto kept = std::make_shared<Array>(Shape{rows.size(), width()});
     const Reader from = reader();
+    const std::size_t d = width();
     Real* to = kept->data();
-    for (std::size_t row : rows) to = std::copy_n(from.row(row), width(), to);
+    for (std::size_t row : rows) to = std::copy_n(from.row(row), d, to);
     array_ = std::move(kept);
 }
 

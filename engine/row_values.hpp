@@ -28,7 +28,7 @@ public:
     /// All of them, written out. Several threads may ask at once.
     const Array& array() const;
     Array& mutable_array();
-    /// Leaves these rows alone, ascending.
+    /// Keeps these rows only; their numbers ascend.
     void keep(const std::vector<std::size_t>& rows);
     /// Of array(), which is not written out for it.
     Shape shape() const;

@@ -292,7 +292,8 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
     // m, n, k; the tiles of the last two, of rows and of columns, are worth threads
     const std::vector<std::array<std::size_t, 3>> shapes = {{1, 37, 129},   {191, 37, 129},  {193, 37, 129},
                                                             {577, 37, 129}, {3601, 37, 129}, {64, 2100, 129}};
-    for (const auto& [m, n, k] : shapes) {
+    for (const std::array<std::size_t, 3>& shape : shapes) {
+        const std::size_t m = shape[0], n = shape[1], k = shape[2];
         for (detail::Transpose ta : {N, T}) {
             for (detail::Transpose tb : {N, T}) {
                 const Product product(ta, tb, m, n, k, rng);

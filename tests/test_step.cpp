@@ -299,7 +299,7 @@ TEST_CASE("step: 10 training steps give the same bits with 1, 2 and 3 threads [1
             Rng rng(kSeed);
             constexpr std::size_t kManyRows = 4200;     // enough of everything that threads are woken: lookups of 8,800
             Training training(sparse, kManyRows, 400);  // rows, products of 800 x 128 x 400, steps over 537,600 values
-            const Batch batch = random_batch(800, 11, kManyRows, kK, rng);  // and over some 3,700 rows
+            const Batch batch = random_batch(800, 11, kManyRows, kK, rng);  // and over some 2,700 rows
             std::vector<Real> seen;
             for (std::size_t i = 0; i < 10; ++i) seen.push_back(training.step(batch));
             losses.push_back(seen);
