@@ -13,7 +13,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kTileRows = 256;      // costs 2-5 % of one thread's speed; the same bits with any number
+constexpr std::size_t kTileRows = 256;      // costs up to 3 % of one thread's speed; the same bits with any number
 constexpr std::size_t kTileColumns = 1024;  // where there are few rows
 constexpr std::size_t kWholeRows = 192;     // are not cut
 constexpr std::size_t kWakeFor = std::size_t{1} << 24;  // multiplications: 80-200 us
