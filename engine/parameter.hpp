@@ -26,6 +26,11 @@ public:
     /// The same for values that many rows have alike: rows[i] has row sources[i] of `different`, (m, D). Throws
     /// std::out_of_range as well, for a source that is not there.
     RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources);
+    RowGradient(const RowGradient&) = default;
+    /// All or nothing: rows and values belong together.
+    RowGradient& operator=(const RowGradient& other) { return *this = RowGradient(other); }
+    RowGradient(RowGradient&&) = default;
+    RowGradient& operator=(RowGradient&&) = default;
 
     const std::vector<std::int64_t>& rows() const { return rows_; }
     /// (n, D). Values that many rows have alike are written out by the first call.
