@@ -1,19 +1,19 @@
-// Matrix products. The only place that knows BLAS.
+// The only place that knows BLAS.
 #pragma once
 
 #include <cstddef>
 #include <string>
 
 #include <embergrad/engine/config.hpp>
+#include <embergrad/engine/matrix_view.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-enum Transpose { N, T };
-
-/// c = op(a) op(b) + beta c, where op(a): (M, K), op(b): (K, N), c: (M, N), all contiguous and row-major; beta = 0
-/// overwrites c, whatever it held. Cut into fixed tiles, so the bits do not depend on the number of threads.
-void gemm(Transpose transpose_a, Transpose transpose_b, std::size_t m, std::size_t n, std::size_t k, const Real* a,
-          const Real* b, Real beta, Real* c);
+/// c = a b, or added to c, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart.
+void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b, bool add, Real* c,
+               std::size_t stride);
+/// Whether BLAS's integers hold it.
+bool is_blas_extent(std::size_t extent);
 
 /// BLAS runs on the thread that calls it; our own tiles use the others. Each thread says so for itself, because the
 /// OpenMP build of OpenBLAS keeps this setting by thread.

@@ -1,6 +1,6 @@
 // Matrix products: both are one gemm forward and up to two on the way back.
-#include <embergrad/engine/blas.hpp>
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/gemm.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/row_math.hpp>
 
@@ -32,11 +32,12 @@ Var linear_with(Var x, Var weight, Var bias, bool has_bias) {
     shape.back() = out;
     const Var y = has_bias ? x.tape().result(shape, {x, weight, bias}) : x.tape().result(shape, {x, weight});
     Real* to = y.mutable_value().data();
+    const Real *from = x.value().data(), *w = weight.value().data();
     if (has_bias) {
-        const Real* from = bias.value().data();
-        for (std::size_t row = 0; row < rows; ++row) std::copy(from, from + out, to + row * out);
+        detail::gemm_with_bias(N, T, rows, out, in, from, w, bias.value().data(), to);
+    } else {
+        gemm(N, T, rows, out, in, from, w, false, to);
     }
-    gemm(N, T, rows, out, in, x.value().data(), weight.value().data(), has_bias ? 1 : 0, to);
     return y;
 }
 
@@ -45,11 +46,11 @@ void add_linear_gradients(Var y, Var x, Var weight) {
     const Real* dy = y.grad().data();
     if (x.needs_grad()) {  // dx += dy weight
         const auto [dx, beta] = x.grad_target();
-        gemm(N, N, rows, in, out, dy, weight.value().data(), beta, dx.data());
+        gemm(N, N, rows, in, out, dy, weight.value().data(), beta != 0, dx.data());
     }
     if (weight.needs_grad()) {  // dweight += dy^T x
         const auto [dweight, beta] = weight.grad_target();
-        gemm(T, N, out, in, rows, dy, x.value().data(), beta, dweight.data());
+        gemm(T, N, out, in, rows, dy, x.value().data(), beta != 0, dweight.data());
     }
 }
 
@@ -67,18 +68,18 @@ Var matmul(Var a, Var b) {
             b.shape());
     const std::size_t m = a.dim(0), k = a.dim(1), n = b.dim(1);
     const Var out = a.tape().result({m, n}, {a, b});
-    gemm(N, N, m, n, k, a.value().data(), b.value().data(), 0, out.mutable_value().data());
+    gemm(N, N, m, n, k, a.value().data(), b.value().data(), false, out.mutable_value().data());
 
     if (out.needs_grad()) {
         out.on_backward([=] {
             const Real* dout = out.grad().data();
             if (a.needs_grad()) {  // da += dout b^T
                 const auto [da, beta] = a.grad_target();
-                gemm(N, T, m, k, n, dout, b.value().data(), beta, da.data());
+                gemm(N, T, m, k, n, dout, b.value().data(), beta != 0, da.data());
             }
             if (b.needs_grad()) {  // db += a^T dout
                 const auto [db, beta] = b.grad_target();
-                gemm(T, N, k, n, m, a.value().data(), dout, beta, db.data());
+                gemm(T, N, k, n, m, a.value().data(), dout, beta != 0, db.data());
             }
         });
     }

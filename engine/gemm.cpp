@@ -1,0 +1,123 @@
+// The choice between the two ways, and the cut into tiles of rows or columns.
+#include <embergrad/engine/gemm.hpp>
+
+#include <algorithm>
+
+#include <embergrad/engine/blas.hpp>
+#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/packed_product.hpp>
+#include <embergrad/engine/parallel.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {
+
+constexpr std::size_t kTileRows = 256;      // costs BLAS up to 3 % of one thread's speed
+constexpr std::size_t kTileColumns = 1024;  // where there are few rows
+constexpr std::size_t kWholeRows = 192;     // are not cut
+constexpr std::size_t kTilesAThread = 4;    // of our own way: when one thread is held up, the other takes over
+constexpr std::size_t kLeastTile = 64;      // of either way
+constexpr std::size_t kWakeFor = std::size_t{1} << 24;  // multiplications: 80-200 us
+
+/// The extent cut into `count` tiles, or less: a tile is a multiple of what products take at once.
+std::size_t even_tile(std::size_t extent, std::size_t count) {
+    const std::size_t even = (extent + count - 1) / count;
+    return std::min(extent, std::max(kLeastTile, (even + 15) / 16 * 16));
+}
+
+/// begin .. end - 1
+struct Piece {
+    std::size_t begin, end;
+    std::size_t size() const { return end - begin; }
+};
+
+/// OpenBLAS may do a small product in one go; for others it writes zeros in a pass of its own, at a fraction of our
+/// speed.
+bool has_own_zeros(std::size_t results, std::size_t k) {
+    return results >= std::size_t{1} << 14 || results * k >= std::size_t{1} << 20;
+}
+
+/// c = start + a b.
+struct Product {
+    std::size_t m, n, k;
+    MatrixView a, b;
+    ProductStart start;
+    Real* c;
+    bool packed = has_packed_product() && is_packed_faster(m, n, k, b);
+
+    bool wakes() const { return m * n * k >= kWakeFor; }
+    std::size_t tile(std::size_t extent, std::size_t most) const;
+
+    void multiply(Piece rows, Piece columns) const;
+    void multiply_by_blas(Piece rows, Piece columns) const;
+    void put_start(Piece rows, Piece columns) const;
+};
+
+/// BLAS's bits may depend on the cut, so that it must not depend on the number of threads; ours do not.
+std::size_t Product::tile(std::size_t extent, std::size_t most) const {
+    if (packed && !(wakes() && num_threads() > 1)) return extent;
+    if (packed) return even_tile(extent, kTilesAThread * static_cast<std::size_t>(num_threads()));
+    return even_tile(extent, std::max<std::size_t>(2, (extent + most - 1) / most));
+}
+
+void Product::multiply(Piece rows, Piece columns) const {
+    if (!packed) return multiply_by_blas(rows, columns);
+    multiply_packed(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin),
+                    start.at(rows.begin, columns.begin), c + rows.begin * n + columns.begin, n);
+}
+
+/// BLAS adds to c or to nothing.
+void Product::multiply_by_blas(Piece rows, Piece columns) const {
+    const bool add = start.data != nullptr || has_own_zeros(rows.size() * columns.size(), k);
+    if (add) put_start(rows, columns);
+    blas_gemm(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin), add,
+              c + rows.begin * n + columns.begin, n);
+}
+
+void Product::put_start(Piece rows, Piece columns) const {
+    if (start.data == c) return;
+    for (std::size_t row = rows.begin; row < rows.end; ++row) {
+        Real* to = c + row * n + columns.begin;
+        if (start.data == nullptr) {
+            std::fill_n(to, columns.size(), Real{0});
+        } else {
+            std::copy_n(start.at(row, columns.begin).data, columns.size(), to);
+        }
+    }
+}
+
+/// Cuts rows, or columns where there are few rows.
+void multiply_in_tiles(const Product& p) {
+    const auto rows = [&](std::size_t begin, std::size_t end) { p.multiply({begin, end}, {0, p.n}); };
+    const auto columns = [&](std::size_t begin, std::size_t end) { p.multiply({0, p.m}, {begin, end}); };
+    if (p.m > kWholeRows) {
+        parallel_for(p.m, p.tile(p.m, kTileRows), rows, p.wakes());
+    } else {
+        parallel_for(p.n, p.tile(p.n, kTileColumns), columns, p.wakes());
+    }
+}
+
+void multiply(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, const Real* b,
+              ProductStart start, Real* c) {
+    if (m == 0 || n == 0) return;
+    const MatrixView view_a = ta == T ? MatrixView{a, 1, m} : MatrixView{a, k, 1};
+    const MatrixView view_b = tb == T ? MatrixView{b, 1, k} : MatrixView{b, n, 1};
+    const Product product{m, n, k, view_a, view_b, start, c};
+    if (k == 0) return product.put_start({0, m}, {0, n});
+    require(product.packed || is_blas_extent(std::max({m, n, k})), "matmul: extents ", m, ", ", n, ", ", k,
+            " are too large for BLAS");
+    multiply_in_tiles(product);
+}
+
+}  // namespace
+
+void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, const Real* b,
+          bool add, Real* c) {
+    multiply(ta, tb, m, n, k, a, b, add ? ProductStart{c, n} : ProductStart{}, c);
+}
+
+void gemm_with_bias(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a,
+                    const Real* b, const Real* bias, Real* c) {
+    multiply(ta, tb, m, n, k, a, b, {bias, 0}, c);
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,22 @@
+// Matrix products, by our own way or by BLAS, cut into tiles for threads. Internal.
+#pragma once
+
+#include <cstddef>
+
+#include <embergrad/engine/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+enum Transpose { N, T };
+
+/// c = op(a) op(b), or added to c, where op(a): (m, k), op(b): (k, n), c: (m, n), all contiguous and row-major. What c
+/// held is not read unless `add`. Cut by the extents alone, so the bits do not depend on the number of threads.
+/// Throws std::invalid_argument for extents beyond BLAS's integers where BLAS is asked.
+void gemm(Transpose transpose_a, Transpose transpose_b, std::size_t m, std::size_t n, std::size_t k, const Real* a,
+          const Real* b, bool add, Real* c);
+
+/// c = op(a) op(b) + bias, a row of n numbers that is added to each row.
+void gemm_with_bias(Transpose transpose_a, Transpose transpose_b, std::size_t m, std::size_t n, std::size_t k,
+                    const Real* a, const Real* b, const Real* bias, Real* c);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,338 @@
+// After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): b is taken in blocks that
+// stay in the cache, copied into panels as wide as a tile of c, whose sums stay in registers. What is read next is
+// asked for meanwhile: a weight is read once a product, and with few rows the product would wait for memory.
+#include <embergrad/engine/packed_product.hpp>
+
+#include <algorithm>
+
+#include <embergrad/engine/memory.hpp>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define EMBERGRAD_HAS_PACKED_PRODUCT 1
+#include <immintrin.h>
+#endif
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+#ifdef EMBERGRAD_HAS_PACKED_PRODUCT
+
+#define EMBERGRAD_AVX2 gnu::target("avx2,fma")
+
+namespace {
+
+#ifdef EMBERGRAD_DOUBLE
+using Lanes = __m256d;
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes load(const Real* from) { return _mm256_loadu_pd(from); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void store(Real* to, Lanes x) { _mm256_storeu_pd(to, x); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes broadcast(Real x) { return _mm256_set1_pd(x); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes sum(Lanes x, Lanes y) { return _mm256_add_pd(x, y); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes fma(Lanes x, Lanes y, Lanes z) { return _mm256_fmadd_pd(x, y, z); }
+#else
+using Lanes = __m256;
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes load(const Real* from) { return _mm256_loadu_ps(from); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void store(Real* to, Lanes x) { _mm256_storeu_ps(to, x); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes broadcast(Real x) { return _mm256_set1_ps(x); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes sum(Lanes x, Lanes y) { return _mm256_add_ps(x, y); }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Lanes fma(Lanes x, Lanes y, Lanes z) { return _mm256_fmadd_ps(x, y, z); }
+#endif
+
+constexpr std::size_t kLine = 64 / sizeof(Real);
+constexpr std::size_t kLanes = 32 / sizeof(Real);
+constexpr std::size_t kPanel = 2 * kLanes;    // columns of a tile
+constexpr std::size_t kTile = 6;              // rows of a tile: its sums take 12 of the 16 registers
+constexpr std::size_t kDepth = 256;           // rows of a block of b: a panel takes half of the first cache
+constexpr std::size_t kColumns = 8 * kPanel;  // of a block: it takes 128 kB of the second
+constexpr std::size_t kStrip = 8 * kTile;     // rows of a that are copied at once
+
+constexpr std::size_t kManyRows = 256;             // by which copying b costs next to nothing
+constexpr std::size_t kFewRows = 24;               // for which b is not worth a copy, however it lies
+constexpr std::size_t kFar = 2048 / sizeof(Real);  // rows so far apart are a burden to the first cache
+constexpr std::size_t kFarSize = (std::size_t{512} << 10) / sizeof(Real);
+constexpr std::size_t kPage = 4096 / sizeof(Real);
+
+std::size_t tiles(std::size_t extent, std::size_t tile) { return (extent + tile - 1) / tile; }
+
+/// Room for numbers; they are not cleared.
+class Buffer {
+public:
+    explicit Buffer(std::size_t n) : bytes_(n * sizeof(Real)), data_(static_cast<Real*>(allocate_block(bytes_))) {}
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() { free_block(data_, bytes_); }
+
+    Real* data() const { return data_; }
+
+private:
+    std::size_t bytes_;
+    Real* data_;
+};
+
+/// Runs of numbers that are read soon, asked for a few at a time.
+class Ahead {
+public:
+    Ahead() = default;
+    /// `runs` of `length` numbers, `stride` apart, in `calls` of ask().
+    Ahead(const Real* first, std::size_t runs, std::size_t length, std::size_t stride, std::size_t calls)
+        : run_(first), runs_(runs), length_(length), stride_(stride), at_once_(tiles(runs, calls)) {}
+
+    void ask() {
+        for (std::size_t i = std::min(at_once_, runs_); i > 0; --i, --runs_, run_ += stride_)
+            for (std::size_t j = 0; j < length_; j += kLine) __builtin_prefetch(run_ + j);
+    }
+
+private:
+    const Real* run_ = nullptr;
+    std::size_t runs_ = 0, length_ = 0, stride_ = 0, at_once_ = 0;
+};
+
+/// A part of b as wide as a tile, its rows `row_stride` apart.
+struct Panel {
+    const Real* data;
+    std::size_t row_stride;
+};
+
+struct Tile {
+    std::size_t k;
+    MatrixView a;
+    Panel b;
+    ProductStart start;
+    Real* c;
+    std::size_t stride;
+};
+
+template <std::size_t kRows>
+[[EMBERGRAD_AVX2]] void multiply_tile(const Tile& tile) {
+    Lanes sums[kRows][2];
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kRows; ++i) sums[i][0] = sums[i][1] = Lanes{};
+    const Real *a = tile.a.data, *b = tile.b.data;
+    for (std::size_t l = 0; l < tile.k; ++l, a += tile.a.column_stride, b += tile.b.row_stride) {
+        const Lanes left = load(b), right = load(b + kLanes);
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < kRows; ++i) {
+            const Lanes factor = broadcast(a[i * tile.a.row_stride]);
+            sums[i][0] = fma(factor, left, sums[i][0]);
+            sums[i][1] = fma(factor, right, sums[i][1]);
+        }
+    }
+    const auto [start, start_stride] = tile.start;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < kRows; ++i) {
+        if (start != nullptr) {
+            sums[i][0] = sum(load(start + i * start_stride), sums[i][0]);
+            sums[i][1] = sum(load(start + i * start_stride + kLanes), sums[i][1]);
+        }
+        store(tile.c + i * tile.stride, sums[i][0]);
+        store(tile.c + i * tile.stride + kLanes, sums[i][1]);
+    }
+}
+
+/// By the number of rows less one.
+constexpr void (*kMultiplyTile[kTile])(const Tile&) = {multiply_tile<1>, multiply_tile<2>, multiply_tile<3>,
+                                                       multiply_tile<4>, multiply_tile<5>, multiply_tile<6>};
+
+/// A tile at c's right edge: the whole one is summed elsewhere.
+void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tile& tile) {
+    Real sums[kTile * kPanel];
+    kMultiplyTile[rows - 1]({tile.k, tile.a, tile.b, {}, sums, kPanel});
+    for (std::size_t i = 0; i < rows; ++i) {
+        const Real* start = tile.start.at(i, 0).data;
+        for (std::size_t j = 0; j < columns; ++j)
+            tile.c[i * tile.stride + j] = (start == nullptr ? Real{0} : start[j]) + sums[i * kPanel + j];
+    }
+}
+
+using Quad = Real __attribute__((vector_size(4 * sizeof(Real))));
+using QuadInMemory = Real __attribute__((vector_size(4 * sizeof(Real)), aligned(sizeof(Real)), may_alias));
+
+/// to[j][i] = from[i][j] of 4 x 4 numbers; the rows are from_stride and kPanel apart.
+[[EMBERGRAD_AVX2]] inline void transpose_quads(const Real* from, std::size_t from_stride, Real* to) {
+    Quad row[4];
+    for (std::size_t i = 0; i < 4; ++i) row[i] = *reinterpret_cast<const QuadInMemory*>(from + i * from_stride);
+    const Quad low_a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
+    const Quad low_b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
+    const Quad high_a = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+    const Quad high_b = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    const Quad columns[4] = {
+        __builtin_shufflevector(low_a, low_b, 0, 1, 4, 5), __builtin_shufflevector(low_a, low_b, 2, 3, 6, 7),
+        __builtin_shufflevector(high_a, high_b, 0, 1, 4, 5), __builtin_shufflevector(high_a, high_b, 2, 3, 6, 7)};
+    for (std::size_t j = 0; j < 4; ++j) *reinterpret_cast<QuadInMemory*>(to + j * kPanel) = columns[j];
+}
+
+/// A panel of a b whose columns lie one after the other; zeros where it has none. Four columns are read at a time: more
+/// of them, a power of two apart, would drive each other from the first cache.
+[[EMBERGRAD_AVX2]] void pack_columns(std::size_t k, std::size_t columns, const Real* b, std::size_t apart,
+                                     Real* panel) {
+    if (columns < kPanel) std::fill_n(panel, k * kPanel, Real{0});
+    const std::size_t whole_columns = columns / 4 * 4, whole_k = k / 4 * 4;
+    for (std::size_t j = 0; j < whole_columns; j += 4)
+        for (std::size_t l = 0; l < whole_k; l += 4) transpose_quads(b + j * apart + l, apart, panel + l * kPanel + j);
+    for (std::size_t j = 0; j < columns; ++j)
+        for (std::size_t l = j < whole_columns ? whole_k : 0; l < k; ++l) panel[l * kPanel + j] = b[j * apart + l];
+}
+
+/// A row of panels that are `apart`; zeros after its `n` numbers.
+[[EMBERGRAD_AVX2]] void pack_row(const Real* row, std::size_t n, std::size_t apart, Real* to) {
+    std::size_t j = 0;
+    for (; j + kPanel <= n; j += kPanel, to += apart) std::copy_n(row + j, kPanel, to);
+    if (j < n) std::fill(std::copy(row + j, row + n, to), to + kPanel, Real{0});
+}
+
+/// b: (k, n), as panels one after the other.
+void pack(std::size_t k, std::size_t n, const MatrixView& b, Real* panels) {
+    if (b.column_stride == 1) {
+        for (std::size_t l = 0; l < k; ++l) pack_row(b.at(l, 0).data, n, k * kPanel, panels + l * kPanel);
+        return;
+    }
+    for (std::size_t j = 0; j < n; j += kPanel)
+        pack_columns(k, std::min(kPanel, n - j), b.at(0, j).data, b.column_stride, panels + j * k);
+}
+
+/// Some rows of an a whose columns lie one after the other, copied so that they do.
+[[EMBERGRAD_AVX2]] MatrixView copied(std::size_t rows, std::size_t k, const MatrixView& a, Real* to) {
+    for (std::size_t l = 0; l < k; ++l) {
+        const Real* column = a.at(0, l).data;
+        if (rows == kStrip) {
+            std::copy_n(column, kStrip, to + l * kStrip);
+        } else {
+            std::copy_n(column, rows, to + l * kStrip);
+        }
+    }
+    return {to, 1, kStrip};
+}
+
+/// A part of b.
+struct Block {
+    std::size_t row, rows, column, columns;
+};
+
+class PackedProduct {
+public:
+    PackedProduct(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
+                  ProductStart start, Real* c, std::size_t stride)
+        : m_(m),
+          n_(n),
+          k_(k),
+          a_(a),
+          b_(b),
+          start_(start),
+          c_(c),
+          stride_(stride),
+          panels_(std::min(k, kDepth) * tiles(std::min(n, kColumns), kPanel) * kPanel),
+          strip_(is_a_copied() ? std::min(k, kDepth) * kStrip : 0) {}
+
+    void multiply() {
+        for (Block block = block_at(0, 0); block.columns > 0; block = after(block)) multiply_block(block);
+    }
+
+private:
+    Block block_at(std::size_t row, std::size_t column) const {
+        return {row, std::min(kDepth, k_ - row), column, std::min(kColumns, n_ - column)};
+    }
+    /// The next, of no columns at the end.
+    Block after(const Block& x) const {
+        return x.row + x.rows < k_ ? block_at(x.row + x.rows, x.column) : block_at(0, x.column + x.columns);
+    }
+
+    /// A tile of a transposed a would read a number or two of many pages.
+    bool is_a_copied() const { return a_.row_stride == 1 && a_.column_stride >= kPage; }
+    /// Panels are read where they are, but for one at the right edge.
+    bool is_b_in_place() const {
+        return b_.column_stride == 1 && (m_ < kFewRows || (m_ < kManyRows && b_.row_stride < kFar));
+    }
+
+    /// In the nearer caches there is nothing to wait for.
+    bool is_c_far() const { return m_ * n_ >= kFarSize; }
+
+    std::size_t calls(std::size_t rows, const Block& block) const {
+        return tiles(rows, kTile) * tiles(block.columns, kPanel);
+    }
+
+    void multiply_block(const Block& block) {
+        const std::size_t in_place = is_b_in_place() ? block.columns / kPanel * kPanel : 0;
+        if (in_place < block.columns)
+            pack(block.rows, block.columns - in_place, b_.at(block.row, block.column + in_place),
+                 panels_.data() + in_place * block.rows);
+        ahead_in_b_ = ahead_of(block);
+        for (std::size_t i = 0; i < m_; i += kStrip) multiply_strip(i, std::min(kStrip, m_ - i), block);
+    }
+
+    Ahead ahead_of(const Block& block) const {
+        const Block next = after(block);
+        const Real* first = b_.at(next.row, next.column).data;
+        return b_.column_stride == 1 ? Ahead(first, next.rows, next.columns, b_.row_stride, calls(m_, block))
+                                     : Ahead(first, next.columns, next.rows, b_.column_stride, calls(m_, block));
+    }
+
+    void multiply_strip(std::size_t row, std::size_t rows, const Block& block) {
+        MatrixView a = a_.at(row, block.row);
+        if (is_a_copied()) {
+            const std::size_t next = std::min(kStrip, m_ - row - rows);
+            ahead_in_a_ = Ahead(a.at(rows, 0).data, block.rows, next, a_.column_stride, calls(rows, block));
+            a = copied(rows, block.rows, a, strip_.data());
+        }
+        for (std::size_t i = 0; i < rows; i += kTile)
+            multiply_rows(row + i, std::min(kTile, rows - i), a.at(i, 0), block);
+    }
+
+    void multiply_rows(std::size_t row, std::size_t rows, const MatrixView& a, const Block& block) {
+        const ProductStart start = block.row == 0 ? start_ : ProductStart{c_, stride_};
+        for (std::size_t j = 0; j < block.columns; j += kPanel) {
+            const std::size_t column = block.column + j;
+            ahead_in_a_.ask();
+            ahead_in_b_.ask();
+            if (is_c_far()) ask_for_rows_below(row + rows, column);
+            const Tile tile{block.rows, a, panel(block, j), start.at(row, column), c_ + row * stride_ + column,
+                            stride_};
+            const std::size_t columns = block.columns - j;
+            columns < kPanel ? multiply_narrow_tile(rows, columns, tile) : kMultiplyTile[rows - 1](tile);
+        }
+    }
+
+    void ask_for_rows_below(std::size_t row, std::size_t column) const {
+        for (std::size_t i = row; i < std::min(m_, row + kTile); ++i) __builtin_prefetch(c_ + i * stride_ + column, 1);
+    }
+
+    Panel panel(const Block& block, std::size_t j) const {
+        if (is_b_in_place() && block.columns - j >= kPanel)
+            return {b_.at(block.row, block.column + j).data, b_.row_stride};
+        return {panels_.data() + j * block.rows, kPanel};
+    }
+
+    std::size_t m_, n_, k_;
+    MatrixView a_, b_;
+    ProductStart start_;
+    Real* c_;
+    std::size_t stride_;
+    Buffer panels_, strip_;
+    Ahead ahead_in_a_, ahead_in_b_;
+};
+
+}  // namespace
+
+bool has_packed_product() {
+    static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return has;
+}
+
+bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixView& b) {
+    static const bool has_wider = __builtin_cpu_supports("avx512f");  // which OpenBLAS uses
+    const bool is_copied_for_few = b.column_stride == 1 && b.row_stride >= kFar && m >= kFewRows && m < kManyRows;
+    return !has_wider && std::min({m, n, k}) < kManyRows && !is_copied_for_few;
+}
+
+void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
+                     ProductStart start, Real* c, std::size_t stride) {
+    PackedProduct(m, n, k, a, b, start, c, stride).multiply();
+}
+
+#else
+
+bool has_packed_product() { return false; }
+bool is_packed_faster(std::size_t, std::size_t, std::size_t, const MatrixView&) { return false; }
+void multiply_packed(std::size_t, std::size_t, std::size_t, const MatrixView&, const MatrixView&, ProductStart, Real*,
+                     std::size_t) {}
+
+#endif
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
