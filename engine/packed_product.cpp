@@ -85,56 +85,79 @@ private:
     std::size_t runs_ = 0, length_ = 0, stride_ = 0, at_once_ = 0;
 };
 
-/// A part of b as wide as a tile, its rows `row_stride` apart.
-struct Panel {
-    const Real* data;
-    std::size_t row_stride;
+/// What reads come next: of a and of b.
+struct AheadOfBoth {
+    Ahead a, b;
+
+    void ask() {
+        a.ask();
+        b.ask();
+    }
 };
 
-struct Tile {
-    std::size_t k;
+/// Panels of b, each as wide as a tile: panel j begins at data[j * stride], its rows are `row_stride` apart.
+struct Panels {
+    const Real* data;
+    std::size_t stride, row_stride;
+};
+
+/// Tiles side by side: c = start + a b for some rows and a block's columns and depth.
+struct Tiles {
+    std::size_t k, count;
     MatrixView a;
-    Panel b;
+    Panels b;
     ProductStart start;
     Real* c;
     std::size_t stride;
+    bool is_c_far;  // then the rows below are asked for
 };
 
 template <std::size_t kRows>
-[[EMBERGRAD_AVX2]] void multiply_tile(const Tile& tile) {
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void multiply_tile(const Tiles& tiles, std::size_t j) {
     Lanes sums[kRows][2];
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kRows; ++i) sums[i][0] = sums[i][1] = Lanes{};
-    const Real *a = tile.a.data, *b = tile.b.data;
-    for (std::size_t l = 0; l < tile.k; ++l, a += tile.a.column_stride, b += tile.b.row_stride) {
+    const Real *a = tiles.a.data, *b = tiles.b.data + j * tiles.b.stride;
+    for (std::size_t l = 0; l < tiles.k; ++l, a += tiles.a.column_stride, b += tiles.b.row_stride) {
         const Lanes left = load(b), right = load(b + kLanes);
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < kRows; ++i) {
-            const Lanes factor = broadcast(a[i * tile.a.row_stride]);
+            const Lanes factor = broadcast(a[i * tiles.a.row_stride]);
             sums[i][0] = fma(factor, left, sums[i][0]);
             sums[i][1] = fma(factor, right, sums[i][1]);
         }
     }
-    const auto [start, start_stride] = tile.start;
+    Real* c = tiles.c + j * kPanel;
+    const Real* start = tiles.start.data == nullptr ? nullptr : tiles.start.data + j * kPanel;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < kRows; ++i) {
         if (start != nullptr) {
-            sums[i][0] = sum(load(start + i * start_stride), sums[i][0]);
-            sums[i][1] = sum(load(start + i * start_stride + kLanes), sums[i][1]);
+            sums[i][0] = sum(load(start + i * tiles.start.row_stride), sums[i][0]);
+            sums[i][1] = sum(load(start + i * tiles.start.row_stride + kLanes), sums[i][1]);
         }
-        store(tile.c + i * tile.stride, sums[i][0]);
-        store(tile.c + i * tile.stride + kLanes, sums[i][1]);
+        store(c + i * tiles.stride, sums[i][0]);
+        store(c + i * tiles.stride + kLanes, sums[i][1]);
+    }
+}
+
+template <std::size_t kRows>
+[[EMBERGRAD_AVX2]] void multiply_tiles(const Tiles& tiles, AheadOfBoth& ahead) {
+    for (std::size_t j = 0; j < tiles.count; ++j) {
+        ahead.ask();
+        for (std::size_t i = kRows; tiles.is_c_far && i < 2 * kRows; ++i)
+            __builtin_prefetch(tiles.c + i * tiles.stride + j * kPanel, 1);
+        multiply_tile<kRows>(tiles, j);
     }
 }
 
 /// By the number of rows less one.
-constexpr void (*kMultiplyTile[kTile])(const Tile&) = {multiply_tile<1>, multiply_tile<2>, multiply_tile<3>,
-                                                       multiply_tile<4>, multiply_tile<5>, multiply_tile<6>};
+constexpr void (*kMultiplyTiles[kTile])(const Tiles&, AheadOfBoth&) = {
+    multiply_tiles<1>, multiply_tiles<2>, multiply_tiles<3>, multiply_tiles<4>, multiply_tiles<5>, multiply_tiles<6>};
 
 /// A tile at c's right edge: the whole one is summed elsewhere.
-void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tile& tile) {
+void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, AheadOfBoth& ahead) {
     Real sums[kTile * kPanel];
-    kMultiplyTile[rows - 1]({tile.k, tile.a, tile.b, {}, sums, kPanel});
+    kMultiplyTiles[rows - 1]({tile.k, 1, tile.a, tile.b, {}, sums, kPanel, false}, ahead);
     for (std::size_t i = 0; i < rows; ++i) {
         const Real* start = tile.start.at(i, 0).data;
         for (std::size_t j = 0; j < columns; ++j)
@@ -253,7 +276,7 @@ private:
         if (in_place < block.columns)
             pack(block.rows, block.columns - in_place, b_.at(block.row, block.column + in_place),
                  panels_.data() + in_place * block.rows);
-        ahead_in_b_ = ahead_of(block);
+        ahead_.b = ahead_of(block);
         for (std::size_t i = 0; i < m_; i += kStrip) multiply_strip(i, std::min(kStrip, m_ - i), block);
     }
 
@@ -268,7 +291,7 @@ private:
         MatrixView a = a_.at(row, block.row);
         if (is_a_copied()) {
             const std::size_t next = std::min(kStrip, m_ - row - rows);
-            ahead_in_a_ = Ahead(a.at(rows, 0).data, block.rows, next, a_.column_stride, calls(rows, block));
+            ahead_.a = Ahead(a.at(rows, 0).data, block.rows, next, a_.column_stride, calls(rows, block));
             a = copied(rows, block.rows, a, strip_.data());
         }
         for (std::size_t i = 0; i < rows; i += kTile)
@@ -276,27 +299,19 @@ private:
     }
 
     void multiply_rows(std::size_t row, std::size_t rows, const MatrixView& a, const Block& block) {
-        const ProductStart start = block.row == 0 ? start_ : ProductStart{c_, stride_};
-        for (std::size_t j = 0; j < block.columns; j += kPanel) {
-            const std::size_t column = block.column + j;
-            ahead_in_a_.ask();
-            ahead_in_b_.ask();
-            if (is_c_far()) ask_for_rows_below(row + rows, column);
-            const Tile tile{block.rows, a, panel(block, j), start.at(row, column), c_ + row * stride_ + column,
-                            stride_};
-            const std::size_t columns = block.columns - j;
-            columns < kPanel ? multiply_narrow_tile(rows, columns, tile) : kMultiplyTile[rows - 1](tile);
-        }
-    }
-
-    void ask_for_rows_below(std::size_t row, std::size_t column) const {
-        for (std::size_t i = row; i < std::min(m_, row + kTile); ++i) __builtin_prefetch(c_ + i * stride_ + column, 1);
-    }
-
-    Panel panel(const Block& block, std::size_t j) const {
-        if (is_b_in_place() && block.columns - j >= kPanel)
-            return {b_.at(block.row, block.column + j).data, b_.row_stride};
-        return {panels_.data() + j * block.rows, kPanel};
+        const std::size_t whole = block.columns / kPanel, narrow = block.columns % kPanel;
+        const ProductStart start = (block.row == 0 ? start_ : ProductStart{c_, stride_}).at(row, block.column);
+        Real* c = c_ + row * stride_ + block.column;
+        const Panels packed{panels_.data(), block.rows * kPanel, kPanel};
+        const Panels panels =
+            is_b_in_place() ? Panels{b_.at(block.row, block.column).data, kPanel, b_.row_stride} : packed;
+        const bool asks = is_c_far() && row + 2 * kTile <= m_;
+        kMultiplyTiles[rows - 1]({block.rows, whole, a, panels, start, c, stride_, asks}, ahead_);
+        if (narrow == 0) return;
+        const Panels last{packed.data + whole * packed.stride, packed.stride, packed.row_stride};
+        multiply_narrow_tile(rows, narrow,
+                             {block.rows, 1, a, last, start.at(0, whole * kPanel), c + whole * kPanel, stride_, false},
+                             ahead_);
     }
 
     std::size_t m_, n_, k_;
@@ -305,7 +320,7 @@ private:
     Real* c_;
     std::size_t stride_;
     Buffer panels_, strip_;
-    Ahead ahead_in_a_, ahead_in_b_;
+    AheadOfBoth ahead_;
 };
 
 }  // namespace
