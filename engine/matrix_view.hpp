@@ -16,6 +16,7 @@ struct MatrixView {
     MatrixView at(std::size_t i, std::size_t j) const {
         return {data + i * row_stride + j * column_stride, row_stride, column_stride};
     }
+    MatrixView transposed() const { return {data, column_stride, row_stride}; }
 };
 
 /// What a product is added to: entry (i, j) is data[i * row_stride + j]. A row_stride of 0 makes it a bias, one row for

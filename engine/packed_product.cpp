@@ -85,13 +85,14 @@ private:
     std::size_t runs_ = 0, length_ = 0, stride_ = 0, at_once_ = 0;
 };
 
-/// What reads come next: of a and of b.
-struct AheadOfBoth {
-    Ahead a, b;
+/// What a product needs next.
+struct AheadOfAll {
+    Ahead a, b, c;
 
     void ask() {
         a.ask();
         b.ask();
+        c.ask();
     }
 };
 
@@ -106,10 +107,10 @@ struct Tiles {
     std::size_t k, count;
     MatrixView a;
     Panels b;
-    ProductStart start;
-    Real* c;
-    std::size_t stride;
-    bool is_c_far;  // then the rows below are asked for
+    ProductStart start = {};
+    Real* c = nullptr;
+    std::size_t stride = 0;
+    bool asks_for_c = false;  // for the rows below
 };
 
 template <std::size_t kRows>
@@ -141,23 +142,23 @@ template <std::size_t kRows>
 }
 
 template <std::size_t kRows>
-[[EMBERGRAD_AVX2]] void multiply_tiles(const Tiles& tiles, AheadOfBoth& ahead) {
+[[EMBERGRAD_AVX2]] void multiply_tiles(const Tiles& tiles, AheadOfAll& ahead) {
     for (std::size_t j = 0; j < tiles.count; ++j) {
         ahead.ask();
-        for (std::size_t i = kRows; tiles.is_c_far && i < 2 * kRows; ++i)
+        for (std::size_t i = kRows; tiles.asks_for_c && i < 2 * kRows; ++i)
             __builtin_prefetch(tiles.c + i * tiles.stride + j * kPanel, 1);
         multiply_tile<kRows>(tiles, j);
     }
 }
 
 /// By the number of rows less one.
-constexpr void (*kMultiplyTiles[kTile])(const Tiles&, AheadOfBoth&) = {
+constexpr void (*kMultiplyTiles[kTile])(const Tiles&, AheadOfAll&) = {
     multiply_tiles<1>, multiply_tiles<2>, multiply_tiles<3>, multiply_tiles<4>, multiply_tiles<5>, multiply_tiles<6>};
 
 /// A tile at c's right edge: the whole one is summed elsewhere.
-void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, AheadOfBoth& ahead) {
+void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, AheadOfAll& ahead) {
     Real sums[kTile * kPanel];
-    kMultiplyTiles[rows - 1]({tile.k, 1, tile.a, tile.b, {}, sums, kPanel, false}, ahead);
+    kMultiplyTiles[rows - 1]({.k = tile.k, .count = 1, .a = tile.a, .b = tile.b, .c = sums, .stride = kPanel}, ahead);
     for (std::size_t i = 0; i < rows; ++i) {
         const Real* start = tile.start.at(i, 0).data;
         for (std::size_t j = 0; j < columns; ++j)
@@ -168,18 +169,28 @@ void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& ti
 using Quad = Real __attribute__((vector_size(4 * sizeof(Real))));
 using QuadInMemory = Real __attribute__((vector_size(4 * sizeof(Real)), aligned(sizeof(Real)), may_alias));
 
-/// to[j][i] = from[i][j] of 4 x 4 numbers; the rows are from_stride and kPanel apart.
-[[EMBERGRAD_AVX2]] inline void transpose_quads(const Real* from, std::size_t from_stride, Real* to) {
+struct FourQuads {
     Quad row[4];
-    for (std::size_t i = 0; i < 4; ++i) row[i] = *reinterpret_cast<const QuadInMemory*>(from + i * from_stride);
+};
+
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline Quad load_quad(const Real* from) {
+    return *reinterpret_cast<const QuadInMemory*>(from);
+}
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void store_quad(Real* to, Quad x) {
+    *reinterpret_cast<QuadInMemory*>(to) = x;
+}
+
+/// Transposes 4 x 4 numbers whose rows are `stride` apart.
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline FourQuads transposed(const Real* from, std::size_t stride) {
+    Quad row[4];
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) row[i] = load_quad(from + i * stride);
     const Quad low_a = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5);
     const Quad low_b = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5);
     const Quad high_a = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
     const Quad high_b = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
-    const Quad columns[4] = {
-        __builtin_shufflevector(low_a, low_b, 0, 1, 4, 5), __builtin_shufflevector(low_a, low_b, 2, 3, 6, 7),
-        __builtin_shufflevector(high_a, high_b, 0, 1, 4, 5), __builtin_shufflevector(high_a, high_b, 2, 3, 6, 7)};
-    for (std::size_t j = 0; j < 4; ++j) *reinterpret_cast<QuadInMemory*>(to + j * kPanel) = columns[j];
+    return {{__builtin_shufflevector(low_a, low_b, 0, 1, 4, 5), __builtin_shufflevector(low_a, low_b, 2, 3, 6, 7),
+             __builtin_shufflevector(high_a, high_b, 0, 1, 4, 5), __builtin_shufflevector(high_a, high_b, 2, 3, 6, 7)}};
 }
 
 /// A panel of a b whose columns lie one after the other; zeros where it has none. Four columns are read at a time: more
@@ -189,15 +200,25 @@ using QuadInMemory = Real __attribute__((vector_size(4 * sizeof(Real)), aligned(
     if (columns < kPanel) std::fill_n(panel, k * kPanel, Real{0});
     const std::size_t whole_columns = columns / 4 * 4, whole_k = k / 4 * 4;
     for (std::size_t j = 0; j < whole_columns; j += 4)
-        for (std::size_t l = 0; l < whole_k; l += 4) transpose_quads(b + j * apart + l, apart, panel + l * kPanel + j);
+        for (std::size_t l = 0; l < whole_k; l += 4) {
+            const FourQuads rows = transposed(b + j * apart + l, apart);
+#pragma GCC unroll 4
+            for (std::size_t i = 0; i < 4; ++i) store_quad(panel + (l + i) * kPanel + j, rows.row[i]);
+        }
     for (std::size_t j = 0; j < columns; ++j)
         for (std::size_t l = j < whole_columns ? whole_k : 0; l < k; ++l) panel[l * kPanel + j] = b[j * apart + l];
+}
+
+template <std::size_t n>
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void copy(const Real* from, Real* to) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < n; i += kLanes) store(to + i, load(from + i));
 }
 
 /// A row of panels that are `apart`; zeros after its `n` numbers.
 [[EMBERGRAD_AVX2]] void pack_row(const Real* row, std::size_t n, std::size_t apart, Real* to) {
     std::size_t j = 0;
-    for (; j + kPanel <= n; j += kPanel, to += apart) std::copy_n(row + j, kPanel, to);
+    for (; j + kPanel <= n; j += kPanel, to += apart) copy<kPanel>(row + j, to);
     if (j < n) std::fill(std::copy(row + j, row + n, to), to + kPanel, Real{0});
 }
 
@@ -216,12 +237,35 @@ void pack(std::size_t k, std::size_t n, const MatrixView& b, Real* panels) {
     for (std::size_t l = 0; l < k; ++l) {
         const Real* column = a.at(0, l).data;
         if (rows == kStrip) {
-            std::copy_n(column, kStrip, to + l * kStrip);
+            copy<kStrip>(column, to + l * kStrip);
         } else {
             std::copy_n(column, rows, to + l * kStrip);
         }
     }
     return {to, 1, kStrip};
+}
+
+/// c[j][i] = start[j][i] + sums[i][j] for m x n sums, whose rows are kColumns apart.
+[[EMBERGRAD_AVX2]] void put_transposed(std::size_t m, std::size_t n, const Real* sums, ProductStart start, Real* c,
+                                       std::size_t stride) {
+    const std::size_t whole_m = m / 4 * 4, whole_n = n / 4 * 4;
+    for (std::size_t j = 0; j < whole_n; j += 4) {
+        for (std::size_t i = 0; i < whole_m; i += 4) {
+            const FourQuads rows = transposed(sums + i * kColumns + j, kColumns);
+#pragma GCC unroll 4
+            for (std::size_t l = 0; l < 4; ++l) {
+                const Quad x = rows.row[l];
+                store_quad(c + (j + l) * stride + i,
+                           start.data == nullptr ? x : load_quad(start.at(j + l, i).data) + x);
+            }
+        }
+    }
+    for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t i = j < whole_n ? whole_m : 0; i < m; ++i) {
+            const Real x = sums[i * kColumns + j];
+            c[j * stride + i] = start.data == nullptr ? x : *start.at(j, i).data + x;
+        }
+    }
 }
 
 /// A part of b.
@@ -231,8 +275,9 @@ struct Block {
 
 class PackedProduct {
 public:
+    /// With `to_transposed`, c and start are (n, m): what is written is the product's transpose.
     PackedProduct(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
-                  ProductStart start, Real* c, std::size_t stride)
+                  ProductStart start, Real* c, std::size_t stride, bool to_transposed)
         : m_(m),
           n_(n),
           k_(k),
@@ -241,8 +286,10 @@ public:
           start_(start),
           c_(c),
           stride_(stride),
+          to_transposed_(to_transposed),
           panels_(std::min(k, kDepth) * tiles(std::min(n, kColumns), kPanel) * kPanel),
-          strip_(is_a_copied() ? std::min(k, kDepth) * kStrip : 0) {}
+          strip_(is_a_copied() ? std::min(k, kDepth) * kStrip : 0),
+          sums_(to_transposed ? kStrip * kColumns : 0) {}
 
     void multiply() {
         for (Block block = block_at(0, 0); block.columns > 0; block = after(block)) multiply_block(block);
@@ -265,6 +312,7 @@ private:
     }
 
     /// In the nearer caches there is nothing to wait for.
+    bool is_a_far() const { return m_ * k_ >= kFarSize; }
     bool is_c_far() const { return m_ * n_ >= kFarSize; }
 
     std::size_t calls(std::size_t rows, const Block& block) const {
@@ -276,51 +324,78 @@ private:
         if (in_place < block.columns)
             pack(block.rows, block.columns - in_place, b_.at(block.row, block.column + in_place),
                  panels_.data() + in_place * block.rows);
-        ahead_.b = ahead_of(block);
+        look_ahead_in_b(block);
         for (std::size_t i = 0; i < m_; i += kStrip) multiply_strip(i, std::min(kStrip, m_ - i), block);
     }
 
-    Ahead ahead_of(const Block& block) const {
-        const Block next = after(block);
-        const Real* first = b_.at(next.row, next.column).data;
-        return b_.column_stride == 1 ? Ahead(first, next.rows, next.columns, b_.row_stride, calls(m_, block))
-                                     : Ahead(first, next.columns, next.rows, b_.column_stride, calls(m_, block));
-    }
-
     void multiply_strip(std::size_t row, std::size_t rows, const Block& block) {
+        look_ahead_in_a(row + rows, calls(rows, block), block);
+        if (to_transposed_ && is_c_far())
+            ahead_.c = Ahead(c_ + block.column * stride_ + row, block.columns, rows, stride_, calls(rows, block));
         MatrixView a = a_.at(row, block.row);
-        if (is_a_copied()) {
-            const std::size_t next = std::min(kStrip, m_ - row - rows);
-            ahead_.a = Ahead(a.at(rows, 0).data, block.rows, next, a_.column_stride, calls(rows, block));
-            a = copied(rows, block.rows, a, strip_.data());
-        }
+        if (is_a_copied()) a = copied(rows, block.rows, a, strip_.data());
         for (std::size_t i = 0; i < rows; i += kTile)
             multiply_rows(row + i, std::min(kTile, rows - i), a.at(i, 0), block);
+        if (to_transposed_)
+            put_transposed(rows, block.columns, sums_.data(), start_of(block).at(block.column, row),
+                           c_ + block.column * stride_ + row, stride_);
+    }
+
+    void look_ahead_in_b(const Block& block) {
+        const Block next = after(block);
+        const Real* first = b_.at(next.row, next.column).data;
+        ahead_.b = b_.column_stride == 1 ? Ahead(first, next.rows, next.columns, b_.row_stride, calls(m_, block))
+                                         : Ahead(first, next.columns, next.rows, b_.column_stride, calls(m_, block));
+    }
+
+    /// From a strip on; not where the machine sees by itself what comes.
+    void look_ahead_in_a(std::size_t row, std::size_t calls, const Block& block) {
+        const std::size_t rows = std::min(kStrip, m_ - row);
+        const Real* first = a_.at(row, block.row).data;
+        if (is_a_copied()) {
+            ahead_.a = Ahead(first, block.rows, rows, a_.column_stride, calls);
+        } else if (to_transposed_ && is_a_far()) {
+            ahead_.a = Ahead(first, rows, block.rows, a_.row_stride, calls);
+        }
     }
 
     void multiply_rows(std::size_t row, std::size_t rows, const MatrixView& a, const Block& block) {
         const std::size_t whole = block.columns / kPanel, narrow = block.columns % kPanel;
-        const ProductStart start = (block.row == 0 ? start_ : ProductStart{c_, stride_}).at(row, block.column);
-        Real* c = c_ + row * stride_ + block.column;
         const Panels packed{panels_.data(), block.rows * kPanel, kPanel};
-        const Panels panels =
-            is_b_in_place() ? Panels{b_.at(block.row, block.column).data, kPanel, b_.row_stride} : packed;
-        const bool asks = is_c_far() && row + 2 * kTile <= m_;
-        kMultiplyTiles[rows - 1]({block.rows, whole, a, panels, start, c, stride_, asks}, ahead_);
+        Tiles tiles{.k = block.rows, .count = whole, .a = a, .b = packed};
+        aim(tiles, row, block);
+        if (is_b_in_place()) tiles.b = {b_.at(block.row, block.column).data, kPanel, b_.row_stride};
+        kMultiplyTiles[rows - 1](tiles, ahead_);
         if (narrow == 0) return;
-        const Panels last{packed.data + whole * packed.stride, packed.stride, packed.row_stride};
-        multiply_narrow_tile(rows, narrow,
-                             {block.rows, 1, a, last, start.at(0, whole * kPanel), c + whole * kPanel, stride_, false},
-                             ahead_);
+        tiles.b = {packed.data + whole * packed.stride, packed.stride, packed.row_stride};
+        tiles.start = tiles.start.at(0, whole * kPanel);
+        tiles.c += whole * kPanel;
+        multiply_narrow_tile(rows, narrow, tiles, ahead_);
     }
+
+    /// Where the sums go.
+    void aim(Tiles& tiles, std::size_t row, const Block& block) const {
+        if (to_transposed_) {
+            tiles.c = sums_.data() + row % kStrip * kColumns;
+            tiles.stride = kColumns;
+            return;
+        }
+        tiles.c = c_ + row * stride_ + block.column;
+        tiles.stride = stride_;
+        tiles.start = start_of(block).at(row, block.column);
+        tiles.asks_for_c = is_c_far() && row + 2 * kTile <= m_;
+    }
+
+    ProductStart start_of(const Block& block) const { return block.row == 0 ? start_ : ProductStart{c_, stride_}; }
 
     std::size_t m_, n_, k_;
     MatrixView a_, b_;
     ProductStart start_;
     Real* c_;
     std::size_t stride_;
-    Buffer panels_, strip_;
-    AheadOfBoth ahead_;
+    bool to_transposed_;
+    Buffer panels_, strip_, sums_;
+    AheadOfAll ahead_;
 };
 
 }  // namespace
@@ -338,7 +413,13 @@ bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixV
 
 void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
                      ProductStart start, Real* c, std::size_t stride) {
-    PackedProduct(m, n, k, a, b, start, c, stride).multiply();
+    // A b whose columns lie one after the other would be transposed to be packed, n x k numbers; the other way round,
+    // c^T = b^T a^T, the product is, n x m. An entry's bits are the same.
+    if (b.column_stride != 1 && a.column_stride == 1 && m >= kFewRows && m < std::min(k, kManyRows)) {
+        PackedProduct(n, m, k, b.transposed(), a.transposed(), start, c, stride, true).multiply();
+    } else {
+        PackedProduct(m, n, k, a, b, start, c, stride, false).multiply();
+    }
 }
 
 #else

@@ -100,6 +100,17 @@ TEST_CASE("packed product: several blocks of every extent, of a size that is ask
     }
 }
 
+TEST_CASE("packed product: what is computed as its transpose, around its strips and quads") {
+    if (!can_run()) return;
+    constexpr std::uint64_t kSeed = 27;
+    INFO("seed ", kSeed);
+    Rng rng(kSeed);
+    for (std::size_t m : {24U, 25U, 26U, 27U, 48U, 127U, 128U, 130U, 255U}) {
+        for (std::size_t n : {1U, 3U, 4U, 47U, 48U, 50U, 99U}) check(RandomProduct(N, T, m, n, 270, rng));
+    }
+    check(RandomProduct(N, T, 64, 2100, 70, rng));  // large enough to be asked for ahead
+}
+
 TEST_CASE("packed product: the bits of an entry do not depend on what is asked for with it") {
     if (!can_run()) return;
     constexpr std::uint64_t kSeed = 25;
