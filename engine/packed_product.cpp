@@ -48,7 +48,6 @@ constexpr std::size_t kManyRows = 256;             // by which copying b costs n
 constexpr std::size_t kFewRows = 24;               // for which b is not worth a copy, however it lies
 constexpr std::size_t kFar = 2048 / sizeof(Real);  // rows so far apart are a burden to the first cache
 constexpr std::size_t kFarSize = (std::size_t{512} << 10) / sizeof(Real);
-constexpr std::size_t kPage = 4096 / sizeof(Real);
 
 std::size_t tiles(std::size_t extent, std::size_t tile) { return (extent + tile - 1) / tile; }
 
@@ -304,8 +303,8 @@ private:
         return x.row + x.rows < k_ ? block_at(x.row + x.rows, x.column) : block_at(0, x.column + x.columns);
     }
 
-    /// A tile of a transposed a would read a number or two of many pages.
-    bool is_a_copied() const { return a_.row_stride == 1 && a_.column_stride >= kPage; }
+    /// A tile of a transposed a would read a few numbers here and there.
+    bool is_a_copied() const { return a_.row_stride == 1 && a_.column_stride >= kFar; }
     /// Panels are read where they are, but for one at the right edge.
     bool is_b_in_place() const {
         return b_.column_stride == 1 && (m_ < kFewRows || (m_ < kManyRows && b_.row_stride < kFar));
@@ -407,8 +406,8 @@ bool has_packed_product() {
 
 bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixView& b) {
     static const bool has_wider = __builtin_cpu_supports("avx512f");  // which OpenBLAS uses
-    const bool is_copied_for_few = b.column_stride == 1 && b.row_stride >= kFar && m >= kFewRows && m < kManyRows;
-    return !has_wider && std::min({m, n, k}) < kManyRows && !is_copied_for_few;
+    const bool is_b_copied_for_few = b.column_stride == 1 && b.row_stride >= kFar && m >= kFewRows && m < kManyRows;
+    return !has_wider && !is_b_copied_for_few && std::min({m, n, k}) < kManyRows;
 }
 
 void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
