@@ -18,6 +18,12 @@ blasint leading(const MatrixView& x, std::size_t rows, std::size_t columns) {
     return integer(x.column_stride == 1 ? std::max(x.row_stride, columns) : std::max(x.column_stride, rows));
 }
 
+/// OpenBLAS may do a small product in one go; for others it writes zeros in a pass of its own, at a fraction of our
+/// speed.
+bool has_own_zeros(std::size_t results, std::size_t k) {
+    return results >= std::size_t{1} << 14 || results * k >= std::size_t{1} << 20;
+}
+
 }  // namespace
 
 void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b, bool add, Real* c,
@@ -28,6 +34,10 @@ void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a,
     constexpr auto gemm = cblas_sgemm;
 #endif
     use_one_blas_thread();
+    if (!add && has_own_zeros(m * n, k)) {
+        for (std::size_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, Real{0});
+        add = true;
+    }
     gemm(CblasRowMajor, transpose(a), transpose(b), integer(m), integer(n), integer(k), 1, a.data, leading(a, m, k),
          b.data, leading(b, k, n), add ? 1 : 0, c, integer(stride));
 }

@@ -11,17 +11,22 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kTileRows = 256;      // costs BLAS up to 3 % of one thread's speed
-constexpr std::size_t kTileColumns = 1024;  // where there are few rows
-constexpr std::size_t kWholeRows = 192;     // are not cut
-constexpr std::size_t kTilesAThread = 4;    // of our own way: when one thread is held up, the other takes over
-constexpr std::size_t kLeastTile = 64;      // of either way
 constexpr std::size_t kWakeFor = std::size_t{1} << 24;  // multiplications: 80-200 us
 
-/// The extent cut into `count` tiles, or less: a tile is a multiple of what products take at once.
+// BLAS. A tile's bits may depend on its extents, so that those must not depend on the number of threads.
+constexpr std::size_t kTileRows = 256;      // costs up to 3 % of one thread's speed
+constexpr std::size_t kTileColumns = 1024;  // where there are few rows
+constexpr std::size_t kWholeRows = 192;     // are not cut
+
+// Our own, whose bits do not depend on tiles: one where there is one thread.
+constexpr std::size_t kTilesAThread = 4;  // when one thread is held up, the others take over
+constexpr std::size_t kLeastRows = 256;   // of a tile, for each of which b is copied
+constexpr std::size_t kLeastColumns = 64;
+
+/// The extent cut into `count` tiles, in whole cache lines.
 std::size_t even_tile(std::size_t extent, std::size_t count) {
     const std::size_t even = (extent + count - 1) / count;
-    return std::min(extent, std::max(kLeastTile, (even + 15) / 16 * 16));
+    return std::min(extent, (even + 15) / 16 * 16);
 }
 
 /// begin .. end - 1
@@ -29,12 +34,6 @@ struct Piece {
     std::size_t begin, end;
     std::size_t size() const { return end - begin; }
 };
-
-/// OpenBLAS may do a small product in one go; for others it writes zeros in a pass of its own, at a fraction of our
-/// speed.
-bool has_own_zeros(std::size_t results, std::size_t k) {
-    return results >= std::size_t{1} << 14 || results * k >= std::size_t{1} << 20;
-}
 
 /// c = start + a b.
 struct Product {
@@ -45,18 +44,24 @@ struct Product {
     bool packed = has_packed_product() && is_packed_faster(m, n, k, b);
 
     bool wakes() const { return m * n * k >= kWakeFor; }
-    std::size_t tile(std::size_t extent, std::size_t most) const;
+    bool cuts_rows() const { return m > (packed ? 2 * kLeastRows - 1 : kWholeRows); }
+    std::size_t tile() const;
 
     void multiply(Piece rows, Piece columns) const;
     void multiply_by_blas(Piece rows, Piece columns) const;
     void put_start(Piece rows, Piece columns) const;
 };
 
-/// BLAS's bits may depend on the cut, so that it must not depend on the number of threads; ours do not.
-std::size_t Product::tile(std::size_t extent, std::size_t most) const {
-    if (packed && !(wakes() && num_threads() > 1)) return extent;
-    if (packed) return even_tile(extent, kTilesAThread * static_cast<std::size_t>(num_threads()));
-    return even_tile(extent, std::max<std::size_t>(2, (extent + most - 1) / most));
+/// How many rows, or columns, a tile has.
+std::size_t Product::tile() const {
+    const std::size_t extent = cuts_rows() ? m : n;
+    if (packed) {
+        const std::size_t most =
+            wakes() && num_threads() > 1 ? kTilesAThread * static_cast<std::size_t>(num_threads()) : 1;
+        return even_tile(extent, std::clamp(extent / (cuts_rows() ? kLeastRows : kLeastColumns), std::size_t{1}, most));
+    }
+    const std::size_t largest = cuts_rows() ? kTileRows : kTileColumns;
+    return even_tile(extent, std::max<std::size_t>(cuts_rows() || wakes() ? 2 : 1, (extent + largest - 1) / largest));
 }
 
 void Product::multiply(Piece rows, Piece columns) const {
@@ -67,9 +72,8 @@ void Product::multiply(Piece rows, Piece columns) const {
 
 /// BLAS adds to c or to nothing.
 void Product::multiply_by_blas(Piece rows, Piece columns) const {
-    const bool add = start.data != nullptr || has_own_zeros(rows.size() * columns.size(), k);
-    if (add) put_start(rows, columns);
-    blas_gemm(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin), add,
+    if (start.data != nullptr) put_start(rows, columns);
+    blas_gemm(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin), start.data != nullptr,
               c + rows.begin * n + columns.begin, n);
 }
 
@@ -85,14 +89,13 @@ void Product::put_start(Piece rows, Piece columns) const {
     }
 }
 
-/// Cuts rows, or columns where there are few rows.
 void multiply_in_tiles(const Product& p) {
     const auto rows = [&](std::size_t begin, std::size_t end) { p.multiply({begin, end}, {0, p.n}); };
     const auto columns = [&](std::size_t begin, std::size_t end) { p.multiply({0, p.m}, {begin, end}); };
-    if (p.m > kWholeRows) {
-        parallel_for(p.m, p.tile(p.m, kTileRows), rows, p.wakes());
+    if (p.cuts_rows()) {
+        parallel_for(p.m, p.tile(), rows, p.wakes());
     } else {
-        parallel_for(p.n, p.tile(p.n, kTileColumns), columns, p.wakes());
+        parallel_for(p.n, p.tile(), columns, p.wakes());
     }
 }
 

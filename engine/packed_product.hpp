@@ -16,8 +16,8 @@ bool has_packed_product();
 bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixView& b);
 
 /// c = start + a b, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart; `start` may be c itself.
-/// An entry is a sum over blocks of k in their order: which other rows and columns are asked for changes no bit of it.
-/// Only where has_packed_product() says so. Throws std::bad_alloc and leaves c.
+/// An entry is a sum over blocks of k in their order: which other rows and columns are asked for with it changes no bit
+/// of it (a NaN's sign and payload apart). Only where has_packed_product() says so. Throws std::bad_alloc, c unchanged.
 void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
                      ProductStart start, Real* c, std::size_t stride);
 

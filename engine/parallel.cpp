@@ -45,6 +45,11 @@ public:
 
     int threads() const { return threads_; }
 
+    std::uint64_t jobs() {
+        const std::lock_guard lock(mutex_);
+        return jobs_;
+    }
+
     void resize(int threads) {
         const std::lock_guard lock(use_);
         stop();
@@ -160,6 +165,8 @@ void run_tiles(std::size_t tiles, bool wake, void (*run)(void*, std::size_t), vo
     }
     for (std::size_t tile = 0; tile < tiles; ++tile) run(context, tile);
 }
+
+std::uint64_t shared_jobs() { return pool().jobs(); }
 
 }  // namespace detail
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include <embergrad/engine/config.hpp>
@@ -20,6 +21,10 @@ namespace detail {
 /// Calls run(context, i) for each i below `tiles`, in any order, on the pool if `wake` and it is free, else here.
 /// The first exception is passed on once every tile that began has ended.
 void run_tiles(std::size_t tiles, bool wake, void (*run)(void* context, std::size_t tile), void* context);
+
+/// How many calls of run_tiles have offered their tiles to the pool so far: a test of threads sees by it that what it
+/// does is worth them.
+std::uint64_t shared_jobs();
 
 /// Calls body(begin, end) for 0..count cut into pieces of `tile` (the last may be shorter). Without `wake` the caller's
 /// thread does them all: a sleeping thread needs about 50 us to come, so that work of less than 100 to 150 us is done

@@ -9,3 +9,12 @@
 #else
 #define EMBERGRAD_SIMD
 #endif
+
+// EMBERGRAD_AVX2, an attribute, marks what is written for AVX2 and FMA by hand and called only where the machine has
+// them.
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)  // GCC from 12 on
+#define EMBERGRAD_HAS_AVX2 1
+#define EMBERGRAD_AVX2 gnu::target("avx2,fma")
+#endif
+#endif

@@ -159,15 +159,16 @@ TEST_CASE("adam family: a table by rows and a layer behind it train with one opt
     for (const int threads : {1, 2, 3}) {
         const Threads scope(threads);
         Rng rng(9);
-        const Embedding table(400, 16, rng, {.sparse = true});
-        const Parameter w = random_parameter({3, 16}, rng);
+        constexpr std::size_t kRows = 2'100;  // enough for threads
+        const Embedding table(4'000, 128, rng, {.sparse = true});
+        const Parameter w = random_parameter({3, 128}, rng);
         Adam adam({ParamGroup{.params = table.parameters(), .lazy_rows = true}, ParamGroup{.params = {w}}},
                   {.lr = 0.1});
         double loss_before = 0, loss_after = 0;
         for (int step = 0; step < 20; ++step) {
-            IdArray ids(Shape{64}), labels(Shape{64});
-            for (std::size_t i = 0; i < 64; ++i) {
-                ids.data()[i] = static_cast<std::int64_t>((i * 37 + 5) % 400);
+            IdArray ids(Shape{kRows}), labels(Shape{kRows});
+            for (std::size_t i = 0; i < kRows; ++i) {
+                ids.data()[i] = static_cast<std::int64_t>((i * 37 + 5) % 4'000);
                 labels.data()[i] = ids.data()[i] % 3;
             }
             Tape tape(Mode::train, rng);
@@ -178,6 +179,7 @@ TEST_CASE("adam family: a table by rows and a layer behind it train with one opt
             (step == 0 ? loss_before : loss_after) = static_cast<double>(loss.item());
         }
         CHECK(loss_after < loss_before / 4);
+        CHECK(scope.has_shared() == (threads > 1));
         if (first.empty()) first = {table.weight().value(), w.value()};
         check_same(table.weight().value(), first[0]);
         check_same(w.value(), first[1]);

@@ -65,9 +65,9 @@ void for_each_product(std::uint64_t seed, const std::vector<std::array<std::size
 
 TEST_CASE("gemm: equals its naive twin in double, N and T, on shapes around the tile size") {
     const std::vector<std::array<std::size_t, 3>> shapes = {
-        {1, 1, 1},     {1, 7, 3},    {5, 1, 4},    {3, 4, 1},      {16, 16, 16}, {17, 33, 5},     {191, 5, 9},
-        {192, 8, 7},   {193, 3, 11}, {208, 17, 2}, {384, 6, 5},    {385, 4, 20}, {257, 256, 258}, {32, 128, 128},
-        {400, 31, 64}, {7, 1024, 3}, {3, 1025, 2}, {50, 2100, 33}, {30, 600, 20}};
+        {1, 1, 1},     {1, 7, 3},    {5, 1, 4},    {3, 4, 1},      {16, 16, 16},  {17, 33, 5},     {191, 5, 9},
+        {192, 8, 7},   {193, 3, 11}, {208, 17, 2}, {384, 6, 5},    {385, 4, 20},  {257, 256, 258}, {32, 128, 128},
+        {400, 31, 64}, {7, 1024, 3}, {3, 1025, 2}, {50, 2100, 33}, {30, 600, 20}, {180, 1100, 3}};
     for_each_product(11, shapes, [](const RandomProduct& p) {
         CHECK(p.worst_error(product_of(p).data(), p.n, {}) <= 1);
         CHECK(p.worst_error(added(p).data(), p.n, {p.c.data(), p.n}) <= 1);
@@ -80,7 +80,7 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
     // rows
     const std::vector<std::array<std::size_t, 3>> shapes = {{1, 37, 129},    {193, 37, 129},  {3601, 37, 129},
                                                             {64, 2100, 129}, {64, 128, 2100}, {40, 640, 700},
-                                                            {260, 270, 280}};
+                                                            {260, 270, 280}, {512, 1000, 40}, {200, 401, 240}};
     for_each_product(12, shapes, [](const RandomProduct& p) {
         std::vector<Real> whole, sum, biased;
         {
@@ -92,6 +92,7 @@ TEST_CASE("gemm: the same bits with 1, 2 and 3 threads, and when several threads
             CHECK(same_bits(product_of(p), whole));
             CHECK(same_bits(added(p), sum));
             CHECK(same_bits(with_bias(p), biased));
+            CHECK(scope.has_shared() == (p.m * p.n * p.k >= std::size_t{1} << 24));
         }
         const Threads scope(2);
         std::vector<std::vector<Real>> results(3);

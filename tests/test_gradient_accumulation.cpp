@@ -8,7 +8,6 @@
 #include <embergrad/optim/clip.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
-#include <embergrad/tests/threads.hpp>
 
 #include "support.hpp"
 
@@ -176,21 +175,4 @@ TEST_CASE("gradient accumulation: clipping sees the sum, not the pieces [9.7]") 
     for (const Real piece : {Real(3), Real(-3), Real(4)}) table.add_grad(RowGradient({1}, full({1, 1}, piece)));
     CHECK(clip_grad_norm({table}, 2) == doctest::Approx(4));
     CHECK(dense_gradient(table)(1, 0) == doctest::Approx(2));
-}
-
-TEST_CASE("gradient accumulation: the bits do not depend on the number of threads") {
-    Array first;
-    for (const int threads : {1, 2, 3}) {
-        const Threads scope(threads);
-        const Parameter table = make_table();
-        Adam adam({table}, {.lr = 0.1, .lazy_rows = true});
-        for (std::size_t step = 0; step < 5; ++step) {
-            adam.zero_grad();
-            backward_slice(table, step * 1000, step * 1000 + 3000, true);
-            backward_slice(table, 0, 2000, true);
-            adam.step();
-        }
-        if (threads == 1) first = table.value();
-        check_same(table.value(), first);
-    }
 }

@@ -179,6 +179,7 @@ TEST_CASE("embedding: so many rows that they are written past the cache, and row
                 equal &= std::equal(row, row + d, y.data() + i * d);
             }
             CHECK_MESSAGE(equal, "width ", d, ", threads ", threads);
+            CHECK(scope.has_shared() == (threads > 1));
         }
     }
 }

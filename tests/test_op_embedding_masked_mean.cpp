@@ -102,15 +102,17 @@ TEST_CASE("embedding_masked_mean: random lookups with every option are the two o
 TEST_CASE("embedding_masked_mean: many texts, the same bits with one thread as with three") {
     for (const bool sparse : {false, true}) {
         Rng rng(7);
-        Case c{.table = random_array({90, 33}, rng), .ids = IdArray(Shape{150, 70}), .lengths = IdArray(Shape{150})};
+        Case c{.table = random_array({90, 33}, rng), .ids = IdArray(Shape{330, 100}), .lengths = IdArray(Shape{330})};
         for (std::int64_t& id : c.ids) id = static_cast<std::int64_t>(rng.below(90));
-        for (std::int64_t& length : c.lengths) length = static_cast<std::int64_t>(rng.below(71));
+        for (std::int64_t& length : c.lengths) length = static_cast<std::int64_t>(rng.below(101));
         c.options = {.padding_idx = 4, .scale_grad_by_freq = true, .sparse = sparse};
         std::optional<Array> alone;
         for (const int threads : {1, 3}) {
             const Threads scope(threads);
             check_as_two_ops(c);
+            const Threads inner(threads);
             const Array value = outcome(c, embedding_masked_mean).value;
+            CHECK(inner.has_shared() == (threads > 1));
             if (alone) check_same(value, *alone);
             alone = value;
         }

@@ -53,6 +53,14 @@ void check(const RandomProduct& p) {
     CHECK(p.worst_error(sum.data(), p.n, {p.c.data(), p.n}) <= 1);
 }
 
+void check_piece(const RandomProduct& p, ProductStart start, const std::vector<Real>& whole, std::size_t row,
+                 std::size_t rows, std::size_t column, std::size_t columns) {
+    std::vector<Real> expected(rows * (columns + kGap), kNaN);
+    for (std::size_t i = 0; i < rows; ++i)
+        std::copy_n(&whole[(row + i) * (p.n + kGap) + column], columns, &expected[i * (columns + kGap)]);
+    CHECK(same_bits(multiply(p, row, rows, column, columns, start), expected));
+}
+
 /// One extent at a time takes the values around what the product does at once, and those that choose its ways.
 void check_around(std::uint64_t seed, const std::vector<std::size_t>& values, std::size_t extent) {
     INFO("seed ", seed);
@@ -96,6 +104,7 @@ TEST_CASE("packed product: several blocks of every extent, of a size that is ask
         for (detail::Transpose tb : {N, T}) {
             check(RandomProduct(ta, tb, 101, 290, 530, rng));
             check(RandomProduct(ta, tb, 1100, 300, 5, rng));
+            check(RandomProduct(ta, tb, 600, 40, 530, rng));
         }
     }
 }
@@ -118,19 +127,29 @@ TEST_CASE("packed product: the bits of an entry do not depend on what is asked f
     Rng rng(kSeed);
     for (detail::Transpose ta : {N, T}) {
         for (detail::Transpose tb : {N, T}) {
-            const RandomProduct p(ta, tb, 300, 290, 300, rng);
-            const ProductStart start{p.bias.data(), 0};
-            const std::vector<Real> whole = multiply(p, 0, p.m, 0, p.n, start);
-            for (const std::size_t row : {0U, 7U, 250U}) {
-                for (const std::size_t column : {0U, 30U, 259U}) {
-                    constexpr std::size_t kRows = 20, kColumns = 31;
-                    std::vector<Real> expected(kRows * (kColumns + kGap), kNaN);
-                    for (std::size_t i = 0; i < kRows; ++i)
-                        std::copy_n(&whole[(row + i) * (p.n + kGap) + column], kColumns,
-                                    &expected[i * (kColumns + kGap)]);
-                    CHECK(same_bits(multiply(p, row, kRows, column, kColumns, start), expected));
-                }
+            const RandomProduct p(ta, tb, 300, 290, 310, rng);
+            for (const ProductStart& start : {ProductStart{}, ProductStart{p.bias.data(), 0}}) {
+                const std::vector<Real> whole = multiply(p, 0, p.m, 0, p.n, start);
+                check_piece(p, start, whole, 7, 20, 30, 31);
+                check_piece(p, start, whole, 250, 50, 259, 31);  // N, T: this and the next as their transposes
+                check_piece(p, start, whole, 3, 255, 0, 290);
             }
+        }
+    }
+}
+
+// The sums underflow to -0, which adding 0 would make +0.
+TEST_CASE("packed product: a zero keeps its sign in every tile") {
+    if (!can_run()) return;
+    Rng rng(1);
+    const Real tiny = std::numeric_limits<Real>::denorm_min();
+    for (const std::size_t m : {13U, 30U}) {
+        RandomProduct p(N, T, m, 21, 40, rng);
+        std::fill(p.a.begin(), p.a.end(), -tiny);
+        std::fill(p.b.begin(), p.b.end(), tiny);
+        const std::vector<Real> c = multiply(p, 0, p.m, 0, p.n, {});
+        for (std::size_t i = 0; i < p.m; ++i) {
+            for (std::size_t j = 0; j < p.n; ++j) CHECK(std::signbit(c[i * (p.n + kGap) + j]));
         }
     }
 }
@@ -140,16 +159,19 @@ TEST_CASE("packed product: a NaN or an infinity stays in its row and column") {
     constexpr std::uint64_t kSeed = 26;
     INFO("seed ", kSeed);
     Rng rng(kSeed);
-    for (detail::Transpose tb : {N, T}) {
-        RandomProduct p(N, tb, 14, 37, 9, rng);
-        p.a[3 * p.k + 2] = kNaN;                                                             // row 3
-        p.b[tb == T ? 35 * p.k + 4 : 4 * p.n + 35] = std::numeric_limits<Real>::infinity();  // column 35
-        const std::vector<Real> c = multiply(p, 0, p.m, 0, p.n, {});
-        for (std::size_t i = 0; i < p.m; ++i) {
-            for (std::size_t j = 0; j < p.n; ++j) {
-                const Real entry = c[i * (p.n + kGap) + j];
-                CHECK(std::isnan(entry) == (i == 3));
-                if (i != 3) CHECK(std::isinf(entry) == (j == 35));
+    for (const std::size_t m : {14U, 40U}) {  // 40: N, T as its transpose
+        for (detail::Transpose tb : {N, T}) {
+            RandomProduct p(N, tb, m, 37, 59, rng);
+            p.a[3 * p.k + 2] = kNaN;                                                             // row 3
+            p.b[tb == T ? 35 * p.k + 4 : 4 * p.n + 35] = std::numeric_limits<Real>::infinity();  // column 35
+            p.bias[1] = kNaN;
+            const std::vector<Real> c = multiply(p, 0, p.m, 0, p.n, {p.bias.data(), 0});
+            for (std::size_t i = 0; i < p.m; ++i) {
+                for (std::size_t j = 0; j < p.n; ++j) {
+                    const Real entry = c[i * (p.n + kGap) + j];
+                    CHECK(std::isnan(entry) == (i == 3 || j == 1));
+                    if (i != 3) CHECK(std::isinf(entry) == (j == 35));
+                }
             }
         }
     }

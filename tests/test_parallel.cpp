@@ -72,6 +72,19 @@ TEST_CASE("parallel: several threads do take part") {
     CHECK(seen.size() == 3);
 }
 
+TEST_CASE("parallel: it is counted what was offered to the pool") {
+    const auto nothing = [](std::size_t, std::size_t) {};
+    const Threads scope(2);
+    parallel_for(9, 10, nothing);          // one tile
+    parallel_for(20, 10, nothing, false);  // not worth it
+    CHECK_FALSE(scope.has_shared());
+    parallel_for(20, 10, nothing);
+    CHECK(scope.has_shared());
+    const Threads alone(1);
+    parallel_for(20, 10, nothing);
+    CHECK_FALSE(alone.has_shared());
+}
+
 TEST_CASE("parallel: what is not worth waking a thread stays on the caller's, in order") {
     const Threads scope(3);
     std::vector<std::size_t> begins;

@@ -72,7 +72,7 @@ TEST_CASE("row sums: every row is visited once, with any number of threads") {
     const RowGradient gradient = random_gradient(rng, 20000, d, v);
     const auto expected = naive_sums(gradient);
     for (const int threads : {1, 3}) {
-        const embergrad::testing::Threads guard(threads);
+        const embergrad::testing::Threads scope(threads);
         Array seen = zeros({v, d});
         std::vector<int> visits(v);
         std::atomic<bool> within = true;
@@ -83,6 +83,7 @@ TEST_CASE("row sums: every row is visited once, with any number of threads") {
                 std::copy_n(sum, d, seen.data() + row * d);
             });
         CHECK(within);
+        CHECK(scope.has_shared() == (threads > 1));
         for (std::size_t row = 0; row < v; ++row) {
             const auto found = expected.find(static_cast<std::int64_t>(row));
             CHECK(visits[row] == (found != expected.end() ? 1 : 0));

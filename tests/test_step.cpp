@@ -304,6 +304,7 @@ TEST_CASE("step: 10 training steps give the same bits with 1, 2 and 3 threads [1
             for (std::size_t i = 0; i < 10; ++i) seen.push_back(training.step(batch));
             losses.push_back(seen);
             states.push_back(training.model().state_dict());
+            CHECK(scope.has_shared() == (threads > 1));
         }
         CHECK(losses[0].back() < losses[0].front());
         for (std::size_t k = 1; k < states.size(); ++k) {

@@ -217,7 +217,7 @@ TEST_CASE("touched rows: a reference to the gradient may be kept, and written to
 }
 
 TEST_CASE("touched rows: pieces of a large gradient, with any number of threads") {
-    const std::size_t v = 3000, d = 77;  // several tiles, which end within rows
+    const std::size_t v = 7000, d = 77;  // several tiles, which end within rows
     Rng rng(8);
     Array values(Shape{v, d});
     for (std::size_t i = 0; i < values.size(); ++i) values.data()[i] = static_cast<Real>(rng.normal());
@@ -233,6 +233,7 @@ TEST_CASE("touched rows: pieces of a large gradient, with any number of threads"
             {
                 const embergrad::testing::Threads threads(3);
                 b->step();
+                CHECK(threads.has_shared());
             }
             const embergrad::testing::Threads threads(1);
             a->step(), c->step();

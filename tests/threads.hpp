@@ -1,6 +1,7 @@
 // What the tests of threads share: work on a thread of its own, and a number of threads for a scope.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <thread>
@@ -31,8 +32,12 @@ public:
     Threads& operator=(const Threads&) = delete;
     ~Threads() { set_num_threads(before_); }
 
+    /// Whether work has been shared with other threads since.
+    bool has_shared() const { return detail::shared_jobs() > jobs_; }
+
 private:
     int before_;
+    std::uint64_t jobs_ = detail::shared_jobs();
 };
 
 }  // namespace embergrad::testing
