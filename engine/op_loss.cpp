@@ -40,6 +40,14 @@ struct Rows {
     double weight_of(std::size_t c) const { return weight == nullptr ? 1 : static_cast<double>(weight[c]); }
 };
 
+/// A row of a softmax.
+struct SoftmaxRow {
+    const Real* numerators;  // (K)
+    double factor;
+
+    double operator()(std::size_t c) const { return static_cast<double>(numerators[c]) * factor; }
+};
+
 /// What the way back needs of softmax(z): its numerators and 1 / their sum, which saves a pass over all classes.
 struct Softmax {
     Var numerators;  // (B, K)
@@ -47,17 +55,9 @@ struct Softmax {
 
     Softmax(Tape& tape, const Rows& rows)
         : numerators(tape.workspace({rows.b, rows.k})), factors(tape.workspace({rows.b})) {}
-};
 
-/// A row of it.
-struct SoftmaxRow {
-    const Real* numerators;  // (K)
-    double factor;
-
-    SoftmaxRow(const Softmax& softmax, std::size_t i)
-        : numerators(softmax.numerators.value().data() + i * softmax.numerators.dim(1)),
-          factor(static_cast<double>(softmax.factors.value().data()[i])) {}
-    double operator()(std::size_t c) const { return static_cast<double>(numerators[c]) * factor; }
+    double factor(std::size_t i) const { return static_cast<double>(factors.value().data()[i]); }
+    SoftmaxRow row(std::size_t i) const { return {numerators.value().data() + i * numerators.dim(1), factor(i)}; }
 };
 
 /// log softmax(z) = z - max - log_sum
@@ -79,11 +79,12 @@ struct LogNormalizer {
 /// value used as both), the one made first must write a row first: it may be what overwrites.
 class GradientRows {
 public:
-    GradientRows(Var x, const Rows& rows) : room_(rows.along) {
+    /// With `in_place` the gradient's array holds what its rows are computed from.
+    GradientRows(Var x, const Rows& rows, bool in_place = false) : room_(rows.along) {
         if (!x.needs_grad()) return;
         const auto [gradient, beta] = x.grad_target();
         to_ = gradient.data();
-        add_ = beta != 0;
+        add_ = beta != 0 && !in_place;
     }
     /// put(row, add) for the row that begins at `first`.
     template <class Put>
@@ -156,17 +157,23 @@ double smoothed_loss(const Rows& rows, const Real* z, const LogNormalizer& norma
     return loss;
 }
 
+EMBERGRAD_SIMD void scale(Real* x, std::size_t n, Real factor) {
+    for (std::size_t i = 0; i < n; ++i) x[i] *= factor;
+}
+
 EMBERGRAD_SIMD void put_scaled(const Real* __restrict x, std::size_t n, Real factor, bool add, Real* __restrict y) {
     detail::put(y, n, add, [=](std::size_t i) { return factor * x[i]; });
 }
 
-/// dz_c += g (p_c sum(q) - q_c), where q = (1 - e) w_t onehot(t) + e/K w
+/// dz_c += g (p_c sum(q) - q_c), where q = (1 - e) w_t onehot(t) + e/K w; dz may be where p's numerators are.
 void put_smoothed_gradient(const Rows& rows, const SoftmaxRow& p, std::size_t target, double g, bool add, Real* dz) {
     const double spread = rows.options.label_smoothing / static_cast<double>(rows.k);
     const double peak = (1 - rows.options.label_smoothing) * rows.weight_of(target);
     double q_sum = peak;
     for (std::size_t c = 0; spread > 0 && c < rows.k; ++c) q_sum += spread * rows.weight_of(c);
-    if (spread == 0)
+    if (spread == 0 && dz == p.numerators)
+        scale(dz, rows.k, static_cast<Real>(g * q_sum * p.factor));
+    else if (spread == 0)
         put_scaled(p.numerators, rows.k, static_cast<Real>(g * q_sum * p.factor), add, dz);
     else
         detail::put(dz, rows.k, add,
@@ -254,13 +261,15 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     if (loss.needs_grad()) {
         loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
-            GradientRows dz(logits, saved);
+            const bool in_place = saved.along.inner == 1 && logits.take_grad(softmax.numerators);
+            GradientRows dz(logits, saved, in_place);
             saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
                 dz.write(first, [&](Real* row, bool add) {
                     if (targets.data()[i] == options.ignore_index) return put_nothing(row, saved.k, add);
                     const auto target = static_cast<std::size_t>(targets.data()[i]);
                     const double g = row_gradient(loss, i, options.reduction, denominator);
-                    put_smoothed_gradient(saved, SoftmaxRow(softmax, i), target, g, add, row);
+                    const SoftmaxRow p = in_place ? SoftmaxRow{row, softmax.factor(i)} : softmax.row(i);
+                    put_smoothed_gradient(saved, p, target, g, add, row);
                 });
             });
         });
@@ -293,8 +302,7 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
             saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
                 const double g = row_gradient(loss, i, options.reduction, static_cast<double>(saved.b));
                 const SoftTarget target{saved, read.read(wanted, first)};
-                dz.write(first,
-                         [&](Real* row, bool add) { put_soft_gradient(target, SoftmaxRow(softmax, i), g, add, row); });
+                dz.write(first, [&](Real* row, bool add) { put_soft_gradient(target, softmax.row(i), g, add, row); });
                 dq.write(first, [&](Real* row, bool add) {
                     put_target_gradient(saved, log_softmax + i * saved.k, g, add, row);
                 });

@@ -329,6 +329,15 @@ std::shared_ptr<Array> Var::share_grad(std::size_t n, std::size_t d) const {
     return node.shared_grad;
 }
 
+bool Var::take_grad(Var workspace) const {
+    detail::Node& node = this->node();
+    if (!node.needs_grad || node.has_grad || node.is_leaf) return false;
+    Array& array = workspace.mutable_value();
+    array.reshape(node.value->shape());
+    std::swap(array, node.grad);
+    return node.has_grad = true;
+}
+
 void Var::add_uniform_grad(Real g) const {
     detail::Node& node = this->node();
     if (node.needs_grad && !node.has_grad && !node.is_leaf) {

@@ -543,6 +543,36 @@ TEST_CASE("cross_entropy: the gradient is written whole, whatever its memory hel
     }
 }
 
+// A leaf's gradient belongs to its parameter; that of other logits is computed where the softmax was, unless something
+// has arrived before.
+TEST_CASE("cross_entropy: the same gradient for a leaf as for logits that others use too, before and after [6.4]") {
+    Rng rng(17);
+    const IdArray targets = {1, 0, 2, 4, 3, 2};
+    const Array weight = random_array({5}, rng, 0.5, 2), others = random_array({6, 5}, rng);
+    for (const double smoothing : {0.0, 0.2}) {
+        for (const Reduction reduction : {Reduction::mean, Reduction::sum}) {
+            const CrossEntropyOptions options{
+                .weight = weight, .ignore_index = 3, .reduction = reduction, .label_smoothing = smoothing};
+            const Array z = random_array({6, 5}, rng);
+            const auto gradient = [&](bool leaf, bool before, bool after) {
+                const Parameter x(z);
+                Tape tape;
+                const Var logits = leaf ? tape.leaf(x) : tape.leaf(x) + tape.constant(zeros({6, 5}));
+                Var loss = tape.constant(zeros({}));
+                if (before) loss = loss + sum(logits * tape.constant(others));
+                loss = loss + cross_entropy(logits, targets, options);
+                if (after) loss = loss + sum(logits * tape.constant(others));
+                tape.backward(loss);
+                return x.grad();
+            };
+            check_same(gradient(false, false, false), gradient(true, false, false));
+            check_same(gradient(false, true, false), gradient(true, true, false));
+            check_same(gradient(false, false, true), gradient(true, false, true));
+            check_arrays_near(gradient(false, true, false), gradient(false, false, true));
+        }
+    }
+}
+
 TEST_CASE("cross_entropy: a NaN row that is ignored does no harm [6.4]") {
     check_edge(array({2, 2}, {kNaN, kNaN, 3, 3}), {-100, 0}, {}, std::log(2.0), {0, 0, -0.5, 0.5});
 }

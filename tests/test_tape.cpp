@@ -11,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -713,6 +714,28 @@ TEST_CASE("tape: a gradient is shared in another shape, and copied for whoever a
     CHECK(values(*z.share_grad(1, 6)) == Values(6, 0));  // nothing had arrived
     CHECK_THROWS_WITH_AS(x.share_grad(2, 3), "Var::share_grad: a leaf's gradient belongs to its parameter",
                          std::logic_error);
+}
+
+TEST_CASE("tape: a workspace becomes a gradient where none has arrived") {
+    const Parameter p(ones({2, 3}));
+    Tape tape;
+    const Var x = tape.leaf(p), y = x * x, workspace = tape.workspace({6, 1});
+    std::iota(workspace.mutable_value().begin(), workspace.mutable_value().end(), Real{0});
+    const Real* data = workspace.value().data();
+    CHECK_FALSE(x.take_grad(workspace));  // the parameter's
+    CHECK_FALSE(tape.constant(ones({2, 3})).take_grad(workspace));
+    CHECK(workspace.value().data() == data);
+    CHECK(y.take_grad(workspace));
+    CHECK(y.grad().data() == data);
+    CHECK(y.grad().shape() == Shape{2, 3});
+    CHECK(values(y.grad()) == Values{0, 1, 2, 3, 4, 5});
+    CHECK(y.grad_target().beta == 1);
+    CHECK_FALSE(y.take_grad(tape.workspace({2, 3})));
+    const Var z = x * x;
+    CHECK_THROWS(z.take_grad(tape.workspace({5})));
+    z.add_uniform_grad(1);
+    CHECK_FALSE(z.take_grad(tape.workspace({2, 3})));
+    CHECK(z.uniform_grad() == Real{1});
 }
 
 TEST_CASE("tape: item is for one element") {
