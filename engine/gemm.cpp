@@ -18,12 +18,12 @@ constexpr std::size_t kTileRows = 256;      // costs up to 3 % of one thread's s
 constexpr std::size_t kTileColumns = 1024;  // where there are few rows
 constexpr std::size_t kWholeRows = 192;     // are not cut
 
-// Our own, whose bits do not depend on tiles: one where there is one thread.
+// Our own, whose bits do not depend on tiles: it is cut for the threads there are.
 constexpr std::size_t kTilesAThread = 4;  // when one thread is held up, the others take over
-constexpr std::size_t kLeastRows = 256;   // of a tile, for each of which b is copied
+constexpr std::size_t kLeastRows = 256;   // of a tile but the last: b is copied for each
 constexpr std::size_t kLeastColumns = 64;
 
-/// The extent cut into `count` tiles, in whole cache lines.
+/// The extent cut into `count` tiles or less, of multiples of 16: of columns, those are cache lines.
 std::size_t even_tile(std::size_t extent, std::size_t count) {
     const std::size_t even = (extent + count - 1) / count;
     return std::min(extent, (even + 15) / 16 * 16);
@@ -55,13 +55,13 @@ struct Product {
 /// How many rows, or columns, a tile has.
 std::size_t Product::tile() const {
     const std::size_t extent = cuts_rows() ? m : n;
+    if (!wakes()) return extent;
     if (packed) {
-        const std::size_t most =
-            wakes() && num_threads() > 1 ? kTilesAThread * static_cast<std::size_t>(num_threads()) : 1;
+        const std::size_t most = num_threads() > 1 ? kTilesAThread * static_cast<std::size_t>(num_threads()) : 1;
         return even_tile(extent, std::clamp(extent / (cuts_rows() ? kLeastRows : kLeastColumns), std::size_t{1}, most));
     }
     const std::size_t largest = cuts_rows() ? kTileRows : kTileColumns;
-    return even_tile(extent, std::max<std::size_t>(cuts_rows() || wakes() ? 2 : 1, (extent + largest - 1) / largest));
+    return even_tile(extent, std::max<std::size_t>(2, (extent + largest - 1) / largest));
 }
 
 void Product::multiply(Piece rows, Piece columns) const {

@@ -25,7 +25,8 @@ constexpr std::size_t kFar = 2048 / sizeof(Real);  // rows so far apart drive ea
 constexpr std::size_t kLarge = (std::size_t{512} << 10) / sizeof(Real);  // what the nearer caches do not hold
 constexpr std::size_t kSquare = 256;  // with all extents that large OpenBLAS is as fast or faster
 
-/// The same room for all products, so that a warm thread asks the system for nothing; what it holds is not cleared.
+/// The same 200 kB for all products, so that a warm thread asks the system for nothing (unless set_memory_cap() wants
+/// it to); what they hold is not cleared.
 class Room {
 public:
     Room() : data_(static_cast<Real*>(allocate_block(kBytes))) {}

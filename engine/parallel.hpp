@@ -1,5 +1,5 @@
-// Threads: one pool, fixed tiles. Which thread computes a tile is left open, what a tile is never is: results do not
-// depend on the number of threads.
+// Threads: one pool, tiles. Which thread computes a tile is left open; what a tile is depends on extents alone, or no
+// bit of the result depends on it: results do not depend on the number of threads.
 #pragma once
 
 #include <algorithm>

@@ -331,6 +331,8 @@ std::shared_ptr<Array> Var::share_grad(std::size_t n, std::size_t d) const {
 
 bool Var::take_grad(Var workspace) const {
     detail::Node& node = this->node();
+    require<std::logic_error>(workspace.record_ == record_ && workspace.node_ != node_,
+                              "Var::take_grad: the workspace must be another value of the same tape");
     if (!node.needs_grad || node.has_grad || node.is_leaf) return false;
     Array& array = workspace.mutable_value();
     array.reshape(node.value->shape());

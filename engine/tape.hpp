@@ -140,8 +140,10 @@ public:
     /// number of elements.
     std::shared_ptr<Array> share_grad(std::size_t n, std::size_t d) const;
     /// Makes the array of a workspace of as many elements this value's gradient, for a way back that computes it in
-    /// place. Returns false and does nothing where a gradient has arrived, a parameter keeps it, or none is needed.
-    bool take_grad(Var workspace) const;
+    /// place; the workspace must not be read afterwards. Returns false and does nothing where a gradient has arrived, a
+    /// parameter keeps it, or none is needed. Throws std::logic_error for a value of another tape, a leaf or this value
+    /// itself, and xtensor's error for another number of elements.
+    [[nodiscard]] bool take_grad(Var workspace) const;
     /// Adds a gradient by rows to a leaf. Throws std::logic_error if this is none or needs no gradient,
     /// std::invalid_argument or std::out_of_range if the rows do not fit its shape.
     void add_row_grad(RowGradient gradient) const;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support.hpp"
+#include "threads.hpp"
 
 using namespace embergrad;
 using namespace embergrad::testing;
@@ -529,10 +530,14 @@ TEST_CASE("cross_entropy: the gradient is written whole, whatever its memory hel
         return run({doubled_wave(shape)}, f)[1];
     };
     const CrossEntropyOptions options{.ignore_index = 1};
-    for (const Shape& shape : {Shape{40, 30}, Shape{8, 30, 5}}) {
-        IdArray ids(shape.size() == 2 ? Shape{40} : Shape{8, 5});
+    for (const Shape& shape : {Shape{40, 30}, Shape{40, 30, 1}, Shape{8, 30, 5}}) {
+        IdArray ids(shape.size() == 2 ? Shape{40} : Shape{shape[0], shape[2]});
         for (std::size_t i = 0; i < 40; ++i) ids.data()[i] = static_cast<std::int64_t>(i % 3);
         const auto once = [&](const Vars& v) { return cross_entropy(v[0], ids, options); };
+        const auto in_place = [&](const Vars& v) {
+            return cross_entropy(v[0] + v[0].tape().constant(zeros(shape)), ids, options);
+        };
+        check_same(after_nan(shape, in_place), after_nan(shape, once));
         const Array gradient = after_nan(shape, once);
         double sum = 0;
         for (Real g : gradient) sum += std::abs(static_cast<double>(g));
@@ -571,6 +576,18 @@ TEST_CASE("cross_entropy: the same gradient for a leaf as for logits that others
             check_arrays_near(gradient(false, true, false), gradient(false, false, true));
         }
     }
+}
+
+TEST_CASE("cross_entropy: where it can be, the gradient is computed in place") {
+    on_new_thread([] {
+        const Parameter x(full({200, 5'000}, 0.5));
+        const std::uint64_t bytes = x.value().size() * sizeof(Real);
+        Tape tape;
+        const Var loss = cross_entropy(tape.leaf(x) + tape.constant(zeros({200, 5'000})), IdArray(Shape{200}, 7));
+        const std::uint64_t before = memory_stats().system_bytes;
+        tape.backward(loss);
+        CHECK(memory_stats().system_bytes - before < 2 * bytes);  // the parameter's gradient alone, not the logits' too
+    });
 }
 
 TEST_CASE("cross_entropy: a NaN row that is ignored does no harm [6.4]") {

@@ -723,6 +723,10 @@ TEST_CASE("tape: a workspace becomes a gradient where none has arrived") {
     std::iota(workspace.mutable_value().begin(), workspace.mutable_value().end(), Real{0});
     const Real* data = workspace.value().data();
     CHECK_FALSE(x.take_grad(workspace));  // the parameter's
+    CHECK_THROWS_WITH_AS(static_cast<void>(y.take_grad(y)),
+                         "Var::take_grad: the workspace must be another value of the same tape", std::logic_error);
+    Tape other;
+    CHECK_THROWS_AS(static_cast<void>(y.take_grad(other.workspace({2, 3}))), std::logic_error);
     CHECK_FALSE(tape.constant(ones({2, 3})).take_grad(workspace));
     CHECK(workspace.value().data() == data);
     CHECK(y.take_grad(workspace));
@@ -732,7 +736,7 @@ TEST_CASE("tape: a workspace becomes a gradient where none has arrived") {
     CHECK(y.grad_target().beta == 1);
     CHECK_FALSE(y.take_grad(tape.workspace({2, 3})));
     const Var z = x * x;
-    CHECK_THROWS(z.take_grad(tape.workspace({5})));
+    CHECK_THROWS(static_cast<void>(z.take_grad(tape.workspace({5}))));
     z.add_uniform_grad(1);
     CHECK_FALSE(z.take_grad(tape.workspace({2, 3})));
     CHECK(z.uniform_grad() == Real{1});

@@ -32,7 +32,7 @@ public:
     Threads& operator=(const Threads&) = delete;
     ~Threads() { set_num_threads(before_); }
 
-    /// Whether work has been shared with other threads since.
+    /// Whether anything has been offered to the pool since.
     bool has_shared() const { return detail::shared_jobs() > jobs_; }
 
 private:
