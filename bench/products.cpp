@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kTurns = 41;
 constexpr double kShortest = 2e-4;  // seconds of a turn
 
-struct Shape2 {
+struct Extents {
     std::size_t rows, columns;
 };
 
@@ -31,7 +31,7 @@ struct Matrix {
     std::vector<Real, Allocator<Real>> values;
     MatrixView view;
 
-    Matrix(detail::Transpose transpose, Shape2 shape, Rng& rng) : values(shape.rows * shape.columns) {
+    Matrix(detail::Transpose transpose, Extents shape, Rng& rng) : values(shape.rows * shape.columns) {
         std::generate(values.begin(), values.end(), [&] { return static_cast<Real>(rng.uniform(-1, 1)); });
         view = transpose == T ? MatrixView{values.data(), 1, shape.rows} : MatrixView{values.data(), shape.columns, 1};
     }
@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
     std::puts("rows x in to out               BLAS   ours   times as fast     taken");
     const std::string wanted = argc > 1 ? argv[1] : "";
     for (std::size_t rows : {1U, 4U, 12U, 32U, 128U}) {
-        for (const Shape2 layer : {Shape2{64, 6}, {128, 64}, {300, 100}, {128, 1000}, {128, 10'000}, {1024, 1024}})
+        for (const Extents layer : {Extents{64, 6}, {128, 64}, {300, 100}, {128, 1000}, {128, 10'000}, {1024, 1024}})
             compare_layer(rows, layer.rows, layer.columns, wanted);
     }
     compare_layer(64, 128, 10'000, wanted);  // W6
