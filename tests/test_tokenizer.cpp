@@ -30,6 +30,38 @@ TEST_CASE("tokenizer: splits at ASCII white space [12.7]") {
           Strings{"What", "is", "the", "capital", "of", "France", "?"});
 }
 
+TEST_CASE("tokenizer: every byte at every place of eight is a space or none, as is_space() says") {
+    for (int byte = 0; byte < 256; ++byte) {
+        for (std::size_t place = 0; place < 19; ++place) {
+            std::string text(19, 'x');
+            text[place] = static_cast<char>(byte);
+            Strings expected{text};
+            if (is_space(text[place])) expected = {text.substr(0, place), text.substr(place + 1)};
+            std::erase(expected, "");
+            CHECK_MESSAGE(Tokenizer()(text) == expected, "byte ", byte, " at ", place);
+        }
+    }
+}
+
+TEST_CASE("tokenizer: random texts of letters and spaces are split as byte by byte") {
+    constexpr std::uint64_t kSeed = 4;
+    INFO("seed ", kSeed);
+    Rng rng(kSeed);
+    for (int i = 0; i < 3'000; ++i) {
+        std::string text;
+        Strings expected{""};
+        for (std::uint64_t n = rng.below(40); n > 0; --n) {
+            text += "ab \t\r\x1f!\x8d\xa0\n"[rng.below(10)];
+            if (is_space(text.back()))
+                expected.emplace_back();
+            else
+                expected.back() += text.back();
+        }
+        std::erase(expected, "");
+        CHECK(Tokenizer()(text) == expected);
+    }
+}
+
 TEST_CASE("tokenizer: empty and blank texts have no tokens") {
     for (const bool on : {false, true}) {
         const Tokenizer tokenizer({.lowercase = on, .detach_punctuation = on});

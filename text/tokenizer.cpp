@@ -2,7 +2,10 @@
 #include <embergrad/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include <embergrad/text/utf8.hpp>
 
@@ -10,6 +13,28 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
 using Tokens = std::vector<std::string_view>;
+
+/// The highest bit of each of eight bytes that is_space(). The lower seven bits of a byte are compared by additions
+/// that do not reach the next.
+std::uint64_t spaces_among(std::uint64_t bytes) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101, kHighest = 0x80 * kOnes;
+    const std::uint64_t low = bytes & ~kHighest, no_space = bytes ^ ' ' * kOnes;
+    const std::uint64_t is_blank = ~(((no_space & ~kHighest) + 0x7F * kOnes) | no_space);
+    const std::uint64_t is_control = (low + (0x80 - '\t') * kOnes) & ~(low + (0x7F - '\r') * kOnes) & ~bytes;
+    return (is_blank | is_control) & kHighest;
+}
+
+/// Eight bytes at a time: words are short and of any length, so that a loop over bytes is mispredicted at their ends.
+const char* find_space(const char* begin, const char* end) {
+    if constexpr (std::endian::native == std::endian::little) {
+        for (; end - begin >= 8; begin += 8) {
+            std::uint64_t bytes;
+            std::memcpy(&bytes, begin, sizeof bytes);
+            if (const std::uint64_t spaces = spaces_among(bytes)) return begin + std::countr_zero(spaces) / 8;
+        }
+    }
+    return std::find_if(begin, end, is_space);
+}
 
 bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
 
@@ -74,15 +99,16 @@ void detach(std::string_view piece, Tokens& tokens) {
 std::span<const std::string_view> Tokenizer::split(std::string_view text, TokenBuffer& buffer) const {
     buffer.tokens.clear();
     if (options_.lowercase) text = buffer.lowered = lowercase(text);
-    while (!text.empty()) {
-        const auto begin = std::find_if_not(text.begin(), text.end(), is_space);
-        const auto end = std::find_if(begin, text.end(), is_space);
+    const char *begin = text.data(), *const text_end = begin + text.size();
+    while (begin != text_end) {
+        begin = std::find_if_not(begin, text_end, is_space);
+        const char* end = find_space(begin, text_end);
         const std::string_view piece(begin, end);
         if (options_.detach_punctuation)
             detach(piece, buffer.tokens);
         else if (!piece.empty())
             buffer.tokens.push_back(piece);
-        text = std::string_view(end, text.end());
+        begin = end;
     }
     return buffer.tokens;
 }
