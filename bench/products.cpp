@@ -1,12 +1,12 @@
 // Our own matrix product beside BLAS's, in turn, at the shapes of linear layers: where is_packed_faster() draws the
 // line, and how far the machine's best is. Prints how many 10^9 operations a second each way makes, and the quartiles
 // of how many times as fast ours is:
-//   OPENBLAS_NUM_THREADS=1 build/release/bench/products [PART OF A NAME]
+//   build/release/bench/products [PART OF A NAME]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <embergrad/engine/blas.hpp>
-#include <embergrad/engine/gemm.hpp>
+#include <embergrad/engine/matrix_view.hpp>
 #include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/packed_product.hpp>
 #include <embergrad/engine/rng.hpp>
@@ -33,7 +33,7 @@ struct Matrix {
 
     Matrix(detail::Transpose transpose, Extents shape, Rng& rng) : values(shape.rows * shape.columns) {
         std::generate(values.begin(), values.end(), [&] { return static_cast<Real>(rng.uniform(-1, 1)); });
-        view = transpose == T ? MatrixView{values.data(), 1, shape.rows} : MatrixView{values.data(), shape.columns, 1};
+        view = view_of(transpose, values.data(), shape.rows, shape.columns);
     }
 };
 

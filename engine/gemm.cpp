@@ -102,9 +102,7 @@ void multiply_in_tiles(const Product& p) {
 void multiply(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, const Real* b,
               ProductStart start, Real* c) {
     if (m == 0 || n == 0) return;
-    const MatrixView view_a = ta == T ? MatrixView{a, 1, m} : MatrixView{a, k, 1};
-    const MatrixView view_b = tb == T ? MatrixView{b, 1, k} : MatrixView{b, n, 1};
-    const Product product{m, n, k, view_a, view_b, start, c};
+    const Product product{m, n, k, view_of(ta, a, m, k), view_of(tb, b, k, n), start, c};
     if (k == 0) return product.put_start({0, m}, {0, n});
     require(product.packed || is_blas_extent(std::max({m, n, k})), "matmul: extents ", m, ", ", n, ", ", k,
             " are too large for BLAS");

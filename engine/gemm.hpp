@@ -4,10 +4,9 @@
 #include <cstddef>
 
 #include <embergrad/engine/config.hpp>
+#include <embergrad/engine/matrix_view.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
-
-enum Transpose { N, T };
 
 /// c = op(a) op(b), or added to c, where op(a): (m, k), op(b): (k, n), c: (m, n), all contiguous and row-major. What c
 /// held is not read unless `add`. The bits do not depend on the number of threads: BLAS's tiles are cut by the extents

@@ -19,12 +19,20 @@ struct MatrixView {
     MatrixView transposed() const { return {data, column_stride, row_stride}; }
 };
 
+enum Transpose { N, T };
+
+/// op(x), (rows, columns), of a row-major matrix.
+inline MatrixView view_of(Transpose transpose, const Real* x, std::size_t rows, std::size_t columns) {
+    return transpose == T ? MatrixView{x, 1, rows} : MatrixView{x, columns, 1};
+}
+
 /// What a product is added to: entry (i, j) is data[i * row_stride + j]. A row_stride of 0 makes it a bias, one row for
 /// all; data of nullptr stands for zeros.
 struct ProductStart {
     const Real* data = nullptr;
     std::size_t row_stride = 0;
 
+    /// That of the entries right of and below (i, j).
     ProductStart at(std::size_t i, std::size_t j) const {
         return data == nullptr ? *this : ProductStart{data + i * row_stride + j, row_stride};
     }

@@ -8,7 +8,6 @@
 #include <limits>
 #include <vector>
 
-#include <embergrad/engine/gemm.hpp>
 #include <embergrad/engine/matrix_view.hpp>
 #include <embergrad/engine/rng.hpp>
 
@@ -22,12 +21,6 @@ inline std::vector<Real> random_values(std::size_t n, Rng& rng) {
 
 inline bool same_bits(const std::vector<Real>& a, const std::vector<Real>& b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(Real)) == 0);
-}
-
-/// op(a), where op(a) is (rows, columns).
-inline detail::MatrixView view(detail::Transpose transpose, const std::vector<Real>& a, std::size_t rows,
-                               std::size_t columns) {
-    return transpose == detail::T ? detail::MatrixView{a.data(), 1, rows} : detail::MatrixView{a.data(), columns, 1};
 }
 
 /// Two matrices, a: (m, k), b: (k, n), and something to add their product to, all random.
@@ -48,8 +41,8 @@ struct RandomProduct {
           c(random_values(rows * columns, rng)),
           bias(random_values(columns, rng)) {}
 
-    detail::MatrixView view_a() const { return view(transpose_a, a, m, k); }
-    detail::MatrixView view_b() const { return view(transpose_b, b, k, n); }
+    detail::MatrixView view_a() const { return view_of(transpose_a, a.data(), m, k); }
+    detail::MatrixView view_b() const { return view_of(transpose_b, b.data(), k, n); }
 
     /// The largest error of an entry of `result`, whose rows are `stride` apart, in units of what rounding allows it.
     double worst_error(const Real* result, std::size_t stride, detail::ProductStart start) const {
