@@ -2,6 +2,7 @@
 #include <embergrad/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -24,16 +25,46 @@ std::uint64_t spaces_among(std::uint64_t bytes) {
     return (is_blank | is_control) & kHighest;
 }
 
-/// Eight bytes at a time: words are short and of any length, so that a loop over bytes is mispredicted at their ends.
-const char* find_space(const char* begin, const char* end) {
-    if constexpr (std::endian::native == std::endian::little) {
-        for (; end - begin >= 8; begin += 8) {
-            std::uint64_t bytes;
-            std::memcpy(&bytes, begin, sizeof bytes);
-            if (const std::uint64_t spaces = spaces_among(bytes)) return begin + std::countr_zero(spaces) / 8;
-        }
+constexpr std::size_t kBlock = 64;
+
+/// Which of 64 bytes are white space, the lowest bit first.
+std::uint64_t space_bits(const char* bytes) {
+    std::uint64_t bits = 0;
+    for (std::size_t at = 0; at < kBlock; at += 8) {
+        std::uint64_t eight;
+        std::memcpy(&eight, bytes + at, sizeof eight);
+        bits |= (spaces_among(eight) >> 7) * 0x0102040810204080 >> 56 << at;  // one bit a byte, side by side
     }
-    return std::find_if(begin, end, is_space);
+    return bits;
+}
+
+/// The same of a text's first 64 bytes; past its end there is white space only.
+std::uint64_t leading_spaces(std::string_view text) {
+    if (text.size() >= kBlock) return space_bits(text.data());
+    std::array<char, kBlock> bytes;
+    bytes.fill(' ');
+    std::memcpy(bytes.data(), text.data(), text.size());
+    return space_bits(bytes.data());
+}
+
+/// Calls visit(piece) for what stands between white space. The ends of 64 bytes are found without asking where one
+/// piece ends first: words are short and of any length, so that a loop over bytes waits for each.
+template <class Visit>
+void for_each_piece(std::string_view text, Visit visit) {
+    std::size_t begin = 0;
+    std::uint64_t before = 1;  // the byte before the block is white space
+    for (std::size_t block = 0; block < text.size(); block += kBlock) {
+        const std::uint64_t spaces = leading_spaces(text.substr(block));
+        for (std::uint64_t edges = spaces ^ (spaces << 1 | before); edges != 0; edges &= edges - 1) {
+            const auto bit = static_cast<std::size_t>(std::countr_zero(edges));
+            if ((spaces >> bit & 1) == 0)
+                begin = block + bit;
+            else
+                visit(text.substr(begin, block + bit - begin));
+        }
+        before = spaces >> (kBlock - 1);
+    }
+    if (before == 0) visit(text.substr(begin));
 }
 
 bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
@@ -99,17 +130,13 @@ void detach(std::string_view piece, Tokens& tokens) {
 std::span<const std::string_view> Tokenizer::split(std::string_view text, TokenBuffer& buffer) const {
     buffer.tokens.clear();
     if (options_.lowercase) text = buffer.lowered = lowercase(text);
-    const char *begin = text.data(), *const text_end = begin + text.size();
-    while (begin != text_end) {
-        begin = std::find_if_not(begin, text_end, is_space);
-        const char* end = find_space(begin, text_end);
-        const std::string_view piece(begin, end);
+    buffer.text = text;
+    for_each_piece(text, [&](std::string_view piece) {
         if (options_.detach_punctuation)
             detach(piece, buffer.tokens);
-        else if (!piece.empty())
+        else
             buffer.tokens.push_back(piece);
-        begin = end;
-    }
+    });
     return buffer.tokens;
 }
 

@@ -19,6 +19,7 @@ struct TokenizerOptions {
 /// Room for the tokens of one text, to be used again for the next.
 struct TokenBuffer {
     std::string lowered;
+    std::string_view text;  ///< what the tokens are views into: the text, or it in small letters
     std::vector<std::string_view> tokens;
 };
 
