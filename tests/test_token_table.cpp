@@ -67,6 +67,55 @@ TEST_CASE("token table: tokens of every length, that differ in one byte anywhere
     for (std::size_t i = 0; i < tokens.size(); ++i) CHECK(table.find(tokens[i]) == static_cast<std::int64_t>(i));
 }
 
+TEST_CASE("token table: tokens of one text are the same with its end given and without") {
+    std::string text;  // tokens of 0 to 40 bytes, zeros among them, the short ones next to the end as well
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    for (std::size_t i = 0; i <= 80; ++i) {
+        const std::size_t length = i <= 40 ? i : 80 - i;
+        places.emplace_back(text.size(), length);
+        for (std::size_t at = 0; at < length; ++at) text += static_cast<char>(at % 3 == 2 ? 0 : 'a' + (i + at) % 26);
+    }
+    const std::vector<char> whole(text.begin(), text.end());  // no byte more may be read
+    Views tokens;
+    for (const auto& [begin, length] : places) tokens.emplace_back(whole.data() + begin, length);
+    const char* const end = whole.data() + whole.size();
+
+    TokenTable one_by_one, of_the_text;
+    for (const std::string_view token : tokens) one_by_one.add(token, 1);
+    of_the_text.add(tokens, end);
+    REQUIRE(of_the_text.size() == one_by_one.size());
+    std::vector<std::int64_t> expected(tokens.size()), without(tokens.size()), with(tokens.size());
+    for (std::size_t i = 0; i < tokens.size(); ++i) expected[i] = one_by_one.find(tokens[i]);
+    of_the_text.find(tokens, without);
+    one_by_one.find(tokens, with, end);
+    CHECK(without == expected);
+    CHECK(with == expected);
+    for (std::size_t i = 0; i < one_by_one.size(); ++i) CHECK(of_the_text.count(i) == one_by_one.count(i));
+}
+
+TEST_CASE("token table: tokens of another table are appended with their counts, in the order asked for") {
+    const std::vector<std::string> tokens = tokens_around("word ", " of more than 16 bytes", 500);
+    TokenTable from, table;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        from.add(tokens[i], static_cast<std::int64_t>(i));
+        from.add(tokens[i].substr(0, 13), 1);
+    }
+    table.add("first", 7);
+    std::vector<std::size_t> numbers;
+    for (std::size_t number = from.size(); number > 0; number -= 2) numbers.push_back(number - 1 - number % 4 / 2);
+    table.append(from, numbers);
+    REQUIRE(table.size() == 1 + numbers.size());
+    CHECK(table.count(0) == 7);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        CHECK(table.token(i + 1) == from.token(numbers[i]));
+        CHECK(table.find(from.token(numbers[i])) == static_cast<std::int64_t>(i + 1));
+        CHECK(table.count(i + 1) == from.count(numbers[i]));
+    }
+    CHECK(table.find(from.token(numbers[0] ^ 1)) == -1);
+    CHECK(table.add("first", 1) == 0);
+    CHECK(table.add("next", 1) == static_cast<std::int64_t>(numbers.size() + 1));
+}
+
 TEST_CASE("token table: the same as a map of the standard library, over random tokens") {
     constexpr std::uint64_t kSeed = 11;
     INFO("seed ", kSeed);

@@ -16,8 +16,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kBlock = 32;  // tokens whose slots are on their way at once
-constexpr std::size_t kWhole = 16;  // bytes of a token that an entry holds
+constexpr std::size_t kBlock = 64;  // tokens whose slots are on their way at once
+constexpr std::size_t kWhole = 16;  // bytes of a token that a slot holds
 
 template <class Integer>
 Integer load(const char* from) {
@@ -26,14 +26,21 @@ Integer load(const char* from) {
     return value;
 }
 
-/// Up to 8 bytes as one number, different for different bytes of one length: two halves that may overlap.
+static_assert(std::endian::native == std::endian::little, "keys of tokens are made of bytes in this order");
+
+/// The first 8 bytes as one number, fewer filled up with zeros: two halves that may overlap.
 std::uint64_t pack(std::string_view token) {
     const char* first = token.data();
     const std::size_t n = token.size();
     if (n >= 8) return load<std::uint64_t>(first);
-    if (n >= 4) return load<std::uint32_t>(first) | std::uint64_t{load<std::uint32_t>(first + n - 4)} << 32;
-    const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(first[i])}; };
-    return n == 0 ? 0 : byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
+    if (n >= 4) return load<std::uint32_t>(first) | std::uint64_t{load<std::uint32_t>(first + n - 4)} << 8 * (n - 4);
+    const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(first[i])} << 8 * i; };
+    return n == 0 ? 0 : byte(0) | byte(n / 2) | byte(n - 1);
+}
+
+/// The first n bytes of 8, all of them for a larger n; zeros above them.
+std::uint64_t first_bytes(std::uint64_t bytes, std::size_t n) {
+    return n >= 8 ? bytes : bytes & ((std::uint64_t{1} << 8 * n) - 1);
 }
 
 /// The two halves of a product of 128 bits, folded: every bit of both factors reaches every bit.
@@ -51,6 +58,11 @@ std::uint64_t long_hash(std::string_view token, std::uint64_t secret) {
     return fold(hash ^ pack(token), kOdd + 2 * token.size());
 }
 
+void require_numbers(std::size_t tokens) {
+    require<std::length_error>(tokens < std::numeric_limits<std::uint32_t>::max(),
+                               "Vocabulary: more than 2^32 - 2 different tokens");
+}
+
 }  // namespace
 
 std::uint64_t process_secret() {
@@ -65,93 +77,125 @@ std::uint64_t process_secret() {
     return drawn;
 }
 
-TokenTable::Key TokenTable::key_of(std::string_view token) const {
+// inline: the calls of what a shared library exports are not replaced by its body otherwise (g++).
+
+inline std::uint64_t TokenTable::hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const {
+    const std::uint64_t hash = fold(low ^ secret_, kOdd + 2 * std::uint64_t{length});
+    return fold(hash ^ high, kOdd);  // folded, not just added: the secret must reach these bits too
+}
+
+inline TokenTable::Key TokenTable::key_of(std::string_view token, const char* text_end) const {
+    const char* const first = token.data();
     const std::size_t n = token.size();
-    Bytes bytes{0, 0, n};
-    if (n <= 8) {
-        bytes.low = pack(token);
-    } else if (n <= kWhole) {
-        bytes.low = pack(token);
-        bytes.high = pack(token.substr(n - 8));
+    std::uint64_t low, high = 0;
+    if (n > kWhole) {
+        low = long_hash(token, secret_);
+    } else if (text_end != nullptr && text_end - first >= std::ptrdiff_t{kWhole}) {  // nothing hangs on the length
+        low = first_bytes(load<std::uint64_t>(first), n);
+        high = first_bytes(load<std::uint64_t>(first + 8), n > 8 ? n - 8 : 0);
     } else {
-        bytes.low = long_hash(token, secret_);
+        low = pack(token);
+        if (n > 8) high = pack(token.substr(n - 8)) >> 8 * (kWhole - n);
     }
-    std::uint64_t hash = fold(bytes.low ^ secret_, kOdd + 2 * n);
-    if (n > 8) hash = fold(hash ^ bytes.high, kOdd);  // folded, not just added: the secret must reach these bits too
-    return {bytes, hash};
+    const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(n, std::numeric_limits<std::uint32_t>::max()));
+    return {low, high, length, hash_of(low, high, length)};
 }
 
-void TokenTable::prefetch_slot(const Key& key) const { __builtin_prefetch(&slots_[home(key)]); }
-
-void TokenTable::prefetch_entry(const Key& key) const {
-    const std::uint32_t number_plus_1 = slots_[home(key)].number_plus_1;
-    if (number_plus_1 != 0) __builtin_prefetch(&entries_[number_plus_1 - 1]);
-}
-
-std::size_t TokenTable::slot_of(const Key& key, std::string_view token) const {
+inline std::size_t TokenTable::slot_of(const Key& key, std::string_view token) const {
     const std::size_t mask = slots_.size() - 1;
-    const auto tag = static_cast<std::uint32_t>(key.hash >> 32);
-    for (std::size_t at = home(key);; at = (at + 1) & mask) {
+    for (std::size_t at = home(key.hash);; at = (at + 1) & mask) {
         const Slot& slot = slots_[at];
         if (slot.number_plus_1 == 0) return at;
-        const std::size_t number = slot.number_plus_1 - 1;
-        if (slot.tag != tag || entries_[number].bytes != key.bytes) continue;
-        if (key.bytes.length <= kWhole || tokens_[number] == token) return at;
+        if (slot.holds(key) && (key.length <= kWhole || tokens_[slot.number_plus_1 - 1].text == token)) return at;
     }
 }
 
-std::int64_t TokenTable::find(const Key& key, std::string_view token) const {
+/// Where a token of this hash would go that is not here yet.
+std::size_t TokenTable::free_slot(std::uint64_t hash) const {
+    std::size_t at = home(hash);
+    while (slots_[at].number_plus_1 != 0) at = (at + 1) & (slots_.size() - 1);
+    return at;
+}
+
+inline std::int64_t TokenTable::find(const Key& key, std::string_view token) const {
     return std::int64_t{slots_[slot_of(key, token)].number_plus_1} - 1;
 }
 
-std::int64_t TokenTable::find(std::string_view token) const { return slots_.empty() ? -1 : find(key_of(token), token); }
+std::int64_t TokenTable::find(std::string_view token) const {
+    return slots_.empty() ? -1 : find(key_of(token, nullptr), token);
+}
 
-void TokenTable::find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers) const {
+void TokenTable::find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers,
+                      const char* text_end) const {
     if (slots_.empty()) return std::fill(numbers.begin(), numbers.end(), -1);
     std::array<Key, kBlock> keys;
     for (std::size_t begin = 0; begin < tokens.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, tokens.size() - begin);
-        for (std::size_t i = 0; i < n; ++i) prefetch_slot(keys[i] = key_of(tokens[begin + i]));
-        for (std::size_t i = 0; i < n; ++i) prefetch_entry(keys[i]);
+        make_keys(tokens.subspan(begin, n), text_end, keys);
         for (std::size_t i = 0; i < n; ++i) numbers[begin + i] = find(keys[i], tokens[begin + i]);
     }
 }
 
 std::int64_t TokenTable::add(std::string_view token, std::int64_t count) {
     if (!has_room_for(1)) grow();
-    Entry& entry = find_or_add(key_of(token), token);
-    entry.count += count;
-    return &entry - entries_.data();
+    Slot& slot = find_or_add(key_of(token, nullptr), token);
+    slot.count += count;
+    return std::int64_t{slot.number_plus_1} - 1;
 }
 
-void TokenTable::add(std::span<const std::string_view> tokens) {
+void TokenTable::add(std::span<const std::string_view> tokens, const char* text_end) {
     std::array<Key, kBlock> keys;
     for (std::size_t begin = 0; begin < tokens.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, tokens.size() - begin);
         if (!has_room_for(n)) grow();
-        for (std::size_t i = 0; i < n; ++i) prefetch_slot(keys[i] = key_of(tokens[begin + i]));
-        for (std::size_t i = 0; i < n; ++i) prefetch_entry(keys[i]);
+        make_keys(tokens.subspan(begin, n), text_end, keys);
         for (std::size_t i = 0; i < n; ++i) ++find_or_add(keys[i], tokens[begin + i]).count;
     }
 }
 
-TokenTable::Entry& TokenTable::find_or_add(const Key& key, std::string_view token) {
-    Slot& slot = slots_[slot_of(key, token)];
-    if (slot.number_plus_1 == 0) {
-        require<std::length_error>(size() < std::numeric_limits<std::uint32_t>::max() - 1,
-                                   "Vocabulary: more than 2^32 - 2 different tokens");
-        tokens_.emplace_back(token);
-        entries_.push_back({key.bytes, 0});
-        slot = {static_cast<std::uint32_t>(key.hash >> 32), static_cast<std::uint32_t>(tokens_.size())};
+void TokenTable::make_keys(std::span<const std::string_view> tokens, const char* text_end, std::span<Key> keys) const {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        keys[i] = key_of(tokens[i], text_end);
+        __builtin_prefetch(&slots_[home(keys[i].hash)]);
     }
-    return entries_[slot.number_plus_1 - 1];
+}
+
+TokenTable::Slot& TokenTable::find_or_add(const Key& key, std::string_view token) {
+    const std::size_t place = slot_of(key, token);
+    Slot& slot = slots_[place];
+    if (slot.number_plus_1 == 0) {
+        require_numbers(size() + 1);
+        tokens_.push_back({std::string(token), place});
+        slot = {key.low, key.high, key.length, static_cast<std::uint32_t>(size()), 0};
+    }
+    return slot;
+}
+
+void TokenTable::append(const TokenTable& from, std::span<const std::size_t> numbers) {
+    require_numbers(size() + numbers.size());
+    reserve(size() + numbers.size());
+    std::array<const Slot*, kBlock> sources;
+    for (std::size_t begin = 0; begin < numbers.size(); begin += kBlock) {
+        const std::span block = numbers.subspan(begin, std::min(kBlock, numbers.size() - begin));
+        for (const std::size_t number : block) __builtin_prefetch(&from.tokens_[number]);
+        for (std::size_t i = 0; i < block.size(); ++i)
+            __builtin_prefetch(sources[i] = &from.slots_[from.tokens_[block[i]].place]);
+        for (std::size_t i = 0; i < block.size(); ++i) __builtin_prefetch(&slots_[home(hash_of(*sources[i]))]);
+        for (std::size_t i = 0; i < block.size(); ++i) append(*sources[i], from.tokens_[block[i]].text);
+    }
+}
+
+void TokenTable::append(Slot slot, const std::string& token) {
+    const std::size_t place = free_slot(hash_of(slot));
+    tokens_.push_back({token, place});
+    slot.number_plus_1 = static_cast<std::uint32_t>(size());
+    slots_[place] = slot;
 }
 
 std::size_t TokenTable::longest_probe() const {
     std::size_t longest = 0;
-    for (const std::string& token : tokens_) {
-        const Key key = key_of(token);
-        const std::size_t distance = slot_of(key, token) - home(key);  // may wrap around
+    for (const Token& token : tokens_) {
+        const std::size_t distance = token.place - home(hash_of(slots_[token.place]));  // may wrap around
         longest = std::max(longest, 1 + (distance & (slots_.size() - 1)));
     }
     return longest;
@@ -159,7 +203,6 @@ std::size_t TokenTable::longest_probe() const {
 
 void TokenTable::reserve(std::size_t tokens) {
     tokens_.reserve(tokens);
-    entries_.reserve(tokens);
     const std::size_t slots = std::bit_ceil(tokens + tokens / 2 + kBlock);
     if (slots > slots_.size()) set_slots(slots);
 }
@@ -167,13 +210,11 @@ void TokenTable::reserve(std::size_t tokens) {
 void TokenTable::grow() { set_slots(std::max<std::size_t>(128, 2 * slots_.size())); }
 
 void TokenTable::set_slots(std::size_t count) {
-    slots_.assign(count, Slot());
-    const std::size_t mask = slots_.size() - 1;
-    for (std::size_t number = 0; number < size(); ++number) {
-        const Key key = key_of(tokens_[number]);
-        std::size_t at = home(key);
-        while (slots_[at].number_plus_1 != 0) at = (at + 1) & mask;
-        slots_[at] = {static_cast<std::uint32_t>(key.hash >> 32), static_cast<std::uint32_t>(number + 1)};
+    auto before = std::exchange(slots_, decltype(slots_)(count));
+    for (Token& token : tokens_) {  // in the order of arrival
+        const Slot& slot = before[token.place];
+        token.place = free_slot(hash_of(slot));
+        slots_[token.place] = slot;
     }
 }
 

@@ -16,66 +16,76 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 /// A number drawn once by each process, for hashes.
 std::uint64_t process_secret();
 
-/// A vector of tokens and a hash table of their numbers. The table's slots are small (a part of the hash, the number);
-/// the bytes of tokens of up to 16 stand beside their counts, so that only longer ones are compared where they are. The
-/// frequent tokens of a text are met early: what belongs to them lies together and stays in the cache. Blocks of tokens
-/// wait for their cache misses together. Numbers do not depend on hashes, which differ from run to run, so that no text
-/// can be written to collide.
+/// A vector of tokens and a hash table of their numbers. All that a look-up compares, and the count, lie in one slot:
+/// it costs one cache miss, and blocks of tokens wait for theirs together. Only tokens of more than 16 bytes are
+/// compared where they are. The frequent tokens of a text are met early and sit where they are looked for first.
+/// Numbers do not depend on hashes, which differ from run to run, so that no text can be written to collide.
 class TokenTable {
 public:
     std::size_t size() const { return tokens_.size(); }
-    const std::string& token(std::size_t number) const { return tokens_[number]; }
-    std::int64_t count(std::size_t number) const { return entries_[number].count; }
+    const std::string& token(std::size_t number) const { return tokens_[number].text; }
+    std::int64_t count(std::size_t number) const { return slots_[tokens_[number].place].count; }
 
     /// Makes room for so many tokens in all.
     void reserve(std::size_t tokens);
 
     /// The token's number, or -1.
     std::int64_t find(std::string_view token) const;
-    /// numbers[i] = find(tokens[i])
-    void find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers) const;
+    /// numbers[i] = find(tokens[i]). Faster where the tokens are views into one text and its end is given.
+    void find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers,
+              const char* text_end = nullptr) const;
     /// The token's number; a new one gets the next. Adds to its count.
     /// Throws std::length_error beyond 2^32 - 2 tokens.
     std::int64_t add(std::string_view token, std::int64_t count);
-    /// add(token, 1) for each, in this order.
-    void add(std::span<const std::string_view> tokens);
+    /// add(token, 1) for each, in this order. Faster where the tokens are views into one text and its end is given.
+    void add(std::span<const std::string_view> tokens, const char* text_end = nullptr);
+    /// Adds tokens of another table, with their counts, in this order. None of them may be here already.
+    /// Throws std::length_error as add() does.
+    void append(const TokenTable& from, std::span<const std::size_t> numbers);
     /// How many slots a look-up touches at most. (For tests: it stays small whatever the tokens are.)
     std::size_t longest_probe() const;
 
 private:
-    /// Up to 16 bytes of a token, whole; of a longer one, its hash.
-    struct Bytes {
-        std::uint64_t low, high, length;
-        bool operator==(const Bytes&) const = default;
-    };
+    /// Up to 16 bytes of a token, whole and filled up with zeros; of a longer one, its hash.
     struct Key {
-        Bytes bytes;
+        std::uint64_t low, high;
+        std::uint32_t length;  // cut at 2^32 - 1: tokens of more than 16 bytes are compared where they are
         std::uint64_t hash;
     };
+    /// Half a cache line.
     struct Slot {
-        std::uint32_t tag = 0;            // the upper half of the hash
+        std::uint64_t low = 0, high = 0;
+        std::uint32_t length = 0;
         std::uint32_t number_plus_1 = 0;  // 0: free
+        std::int64_t count = 0;
+
+        bool holds(const Key& key) const {  // one branch, not three
+            return ((low ^ key.low) | (high ^ key.high) | (length ^ key.length)) == 0;
+        }
     };
-    struct Entry {
-        Bytes bytes;
-        std::int64_t count;
+    struct Token {
+        std::string text;
+        std::size_t place;  // of its slot
     };
 
-    Key key_of(std::string_view token) const;
-    std::size_t home(const Key& key) const { return key.hash & (slots_.size() - 1); }
-    void prefetch_slot(const Key& key) const;
-    void prefetch_entry(const Key& key) const;
+    Key key_of(std::string_view token, const char* text_end) const;
+    /// Keys of at most a block of tokens; their slots are on their way.
+    void make_keys(std::span<const std::string_view> tokens, const char* text_end, std::span<Key> keys) const;
+    std::uint64_t hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const;
+    std::uint64_t hash_of(const Slot& slot) const { return hash_of(slot.low, slot.high, slot.length); }
+    std::size_t home(std::uint64_t hash) const { return hash & (slots_.size() - 1); }
     /// The slot that holds the token, or the free one where it would go.
     std::size_t slot_of(const Key& key, std::string_view token) const;
+    std::size_t free_slot(std::uint64_t hash) const;
     std::int64_t find(const Key& key, std::string_view token) const;
-    Entry& find_or_add(const Key& key, std::string_view token);
+    Slot& find_or_add(const Key& key, std::string_view token);
+    void append(Slot slot, const std::string& token);
     bool has_room_for(std::size_t more) const { return 3 * (size() + more) <= 2 * slots_.size(); }
     void grow();
     void set_slots(std::size_t count);
 
     std::uint64_t secret_ = process_secret();
-    std::vector<std::string> tokens_;
-    std::vector<Entry, Allocator<Entry>> entries_;
+    std::vector<Token> tokens_;
     std::vector<Slot, Allocator<Slot>>
         slots_;  // a power of two, at most 2/3 in use; a token sits at home or next to it
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 #include <utility>
 
 #include <embergrad/engine/error.hpp>
@@ -20,18 +21,47 @@ constexpr std::string_view kRoles[] = {"pad", "unk", "bos", "eos"};
 TokenTable count_words(std::span<const std::string> texts, const Tokenizer& tokenizer) {
     TokenTable words;
     TokenBuffer buffer;
-    for (const std::string& text : texts) words.add(tokenizer.split(text, buffer));
+    for (const std::string& text : texts) {
+        const std::span<const std::string_view> tokens = tokenizer.split(text, buffer);
+        words.add(tokens, buffer.text.data() + buffer.text.size());
+    }
     return words;
+}
+
+struct CountedWord {
+    std::size_t number;
+    std::int64_t count;
+};
+
+/// More frequent words first; equally frequent ones stay in their order. Most words are met less often than there are
+/// words: those are put in their places by counting, the few others by comparing.
+void sort_by_count(std::vector<CountedWord>& words) {
+    const auto limit = static_cast<std::int64_t>(words.size());
+    const auto rare =
+        std::stable_partition(words.begin(), words.end(), [&](auto& word) { return word.count >= limit; });
+    std::stable_sort(words.begin(), rare, [](auto& a, auto& b) { return a.count > b.count; });
+
+    const std::vector<CountedWord> unsorted(rare, words.end());
+    std::vector<std::size_t> places(words.size());
+    const auto place = [&](const CountedWord& word) -> std::size_t& {
+        return places[static_cast<std::size_t>(limit - 1 - word.count)];
+    };
+    for (const CountedWord& word : unsorted) ++place(word);
+    std::exclusive_scan(places.begin(), places.end(), places.begin(), static_cast<std::size_t>(rare - words.begin()));
+    for (const CountedWord& word : unsorted) words[place(word)++] = word;
 }
 
 /// The words that are kept, by their numbers in the order of their ids.
 std::vector<std::size_t> rank_words(const TokenTable& words, const TokenTable& reserved, std::int64_t min_freq) {
-    std::vector<std::size_t> ranked;
-    for (std::size_t word = 0; word < words.size(); ++word) {
-        if (words.count(word) >= min_freq && reserved.find(words.token(word)) < 0) ranked.push_back(word);
+    std::vector<CountedWord> kept;
+    kept.reserve(words.size());
+    for (std::size_t number = 0; number < words.size(); ++number) {
+        const std::int64_t count = words.count(number);
+        if (count >= min_freq && reserved.find(words.token(number)) < 0) kept.push_back({number, count});
     }
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [&](std::size_t a, std::size_t b) { return words.count(a) > words.count(b); });
+    sort_by_count(kept);
+    std::vector<std::size_t> ranked(kept.size());
+    std::transform(kept.begin(), kept.end(), ranked.begin(), [](auto& word) { return word.number; });
     return ranked;
 }
 
@@ -59,7 +89,7 @@ Vocabulary Vocabulary::build(std::span<const std::string> texts, const Vocabular
     const TokenTable words = count_words(texts, vocabulary.tokenizer_);
     std::vector<std::size_t> ranked = rank_words(words, vocabulary.table_, options.min_freq);
     if (options.max_size) ranked.resize(std::min(ranked.size(), *options.max_size - vocabulary.special_count_));
-    for (const std::size_t word : ranked) vocabulary.table_.add(words.token(word), words.count(word));
+    vocabulary.table_.append(words, ranked);
     return vocabulary;
 }
 
@@ -74,7 +104,8 @@ std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) c
 
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
     thread_local TokenBuffer buffer;  // warm for the next text
-    return encode(tokenizer_.split(text, buffer));
+    const std::span<const std::string_view> tokens = tokenizer_.split(text, buffer);
+    return encode(tokens, buffer.text.data() + buffer.text.size());
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens) const {
@@ -83,8 +114,12 @@ std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens) const {
+    return encode(tokens, nullptr);
+}
+
+std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens, const char* text_end) const {
     std::vector<std::int64_t> ids(tokens.size());
-    table_.find(tokens, ids);
+    table_.find(tokens, ids, text_end);
     const auto first_word = static_cast<std::int64_t>(special_count_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (ids[i] < first_word) ids[i] = id_for_unknown(tokens[i], ids[i] >= 0);
