@@ -27,6 +27,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+#include <embergrad/engine/rounding.hpp>
 #include <embergrad/engine/tape.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -44,7 +45,7 @@ std::atomic<std::size_t> kept_at_most{std::size_t{1} << 30};
 /// The class of a size: tiny ones, sizes up to 512 in steps of 64, then eight steps a doubling.
 std::size_t class_of(std::size_t bytes) {
     if (bytes <= kTiny) return 0;
-    const std::size_t units = (bytes + kAlignment - 1) / kAlignment;
+    const std::size_t units = detail::divided_up(bytes, kAlignment);
     if (units <= 8) return units;
     const auto shift = static_cast<std::size_t>(std::bit_width(units - 1)) - 4;  // leaves a number of 9..16 eighths
     const std::size_t eighths = ((units - 1) >> shift) + 1;
@@ -71,8 +72,8 @@ void forbid_access(void*, std::size_t) {}
 void* system_allocate(std::size_t bytes) {
     const bool large = bytes >= kHugePage;
     const std::size_t alignment = large ? kHugePage : kAlignment;
-    void* block = bytes <= kTiny ? std::malloc(bytes)
-                                 : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* block =
+        bytes <= kTiny ? std::malloc(bytes) : std::aligned_alloc(alignment, detail::rounded_up(bytes, alignment));
     if (block == nullptr) throw std::bad_alloc();
 #ifdef __linux__
     if (large) madvise(block, bytes, MADV_HUGEPAGE);  // row gathers and updates miss the TLB otherwise

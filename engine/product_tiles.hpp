@@ -7,13 +7,12 @@
 #include <embergrad/engine/config.hpp>
 #include <embergrad/engine/matrix_view.hpp>
 #include <embergrad/engine/prefetch.hpp>
+#include <embergrad/engine/rounding.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 constexpr std::size_t kPanel = 64 / sizeof(Real);  // columns of a tile: two registers of AVX2
 constexpr std::size_t kTile = 6;                   // rows of a tile: its sums take 12 of the 16 registers
-
-constexpr std::size_t divided_up(std::size_t extent, std::size_t part) { return (extent + part - 1) / part; }
 
 /// Runs of numbers that are read or written soon, asked for a few at a time.
 class Ahead {

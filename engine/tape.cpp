@@ -7,6 +7,7 @@
 
 #include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/error.hpp>
+#include <embergrad/engine/rounding.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -115,7 +116,7 @@ void recycle(Node& node) {
 void recycle(TapeRecord& record) {
     for (std::size_t i = 0; i < record.size; ++i) recycle(record.at(i));
     const std::size_t wanted = std::min({record.size, record.last_size, kMostNodes});
-    const std::size_t kept_chunks = (std::max(wanted, kKeptNodes) + TapeRecord::kChunk - 1) / TapeRecord::kChunk;
+    const std::size_t kept_chunks = detail::divided_up(std::max(wanted, kKeptNodes), TapeRecord::kChunk);
     record.last_size = std::exchange(record.size, 0);
     record.leaves.clear();
     std::fill(record.leaf_slots.begin(), record.leaf_slots.end(), std::size_t{0});

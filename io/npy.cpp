@@ -6,6 +6,7 @@
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
+#include <embergrad/engine/rounding.hpp>
 #include <embergrad/io/array_source.hpp>
 #include <embergrad/io/npy_header.hpp>
 
@@ -70,7 +71,7 @@ std::string detail::npy_header_bytes(const Shape& shape) {
     std::string text =
         "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': " + to_string(shape) + ", }";
     const std::size_t before = detail::kNpyMagic.size() + 4;
-    const std::size_t end = (before + text.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t end = detail::rounded_up(before + text.size() + 1, kAlignment);
     text.resize(end - before - 1, ' ');
     text += '\n';
     const char length[] = {static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};

@@ -11,6 +11,7 @@
 
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/file.hpp>
+#include <embergrad/engine/rounding.hpp>
 #include <embergrad/io/array_source.hpp>
 #include <embergrad/io/safetensors_header.hpp>
 
@@ -100,9 +101,7 @@ std::string detail::safetensors_header_bytes(const std::vector<NamedShape>& tens
         begin += element_count(tensor.shape) * sizeof(Real);
     }
     text += '}';
-    text.resize((text.size() + detail::kSafeTensorsLengthBytes - 1) / detail::kSafeTensorsLengthBytes *
-                    detail::kSafeTensorsLengthBytes,
-                ' ');
+    text.resize(detail::rounded_up(text.size(), detail::kSafeTensorsLengthBytes), ' ');
     require(text.size() <= detail::kSafeTensorsMaxHeader, "save_safetensors: names and metadata make a header of ",
             text.size(), " bytes, more than ", detail::kSafeTensorsMaxHeader);
     const std::uint64_t length = text.size();
