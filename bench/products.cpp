@@ -57,7 +57,8 @@ void compare(const std::string& name, detail::Transpose ta, detail::Transpose tb
     Matrix c(N, {m, n}, rng);
     Real* to = c.values.data();
     const auto blas = [&] { detail::blas_gemm(m, n, k, a.view, b.view, false, to, n); };
-    const auto ours = [&] { detail::multiply_packed(m, n, k, a.view, b.view, {}, to, n); };
+    const detail::MatrixProduct product{m, n, k, a.view, b.view, {}, to, n};
+    const auto ours = [&] { detail::multiply_packed(product); };
 
     const double operations = 2e-9 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     const std::size_t times = 1 + static_cast<std::size_t>(kShortest / seconds_of(3, ours));
@@ -70,7 +71,7 @@ void compare(const std::string& name, detail::Transpose ta, detail::Transpose tb
     }
     std::printf("%-28s %6.1f %6.1f   %.2f %.2f %.2f   %s\n", name.c_str(), quantile(blas_speed, 0.5),
                 quantile(our_speed, 0.5), quantile(ratio, 0.25), quantile(ratio, 0.5), quantile(ratio, 0.75),
-                detail::is_packed_faster(m, n, k, b.view) ? "ours" : "BLAS");
+                detail::is_packed_faster(product) ? "ours" : "BLAS");
     std::fflush(stdout);
 }
 

@@ -7,6 +7,7 @@
 #include <embergrad/engine/error.hpp>
 #include <embergrad/engine/packed_product.hpp>
 #include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/rounding.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
@@ -25,100 +26,79 @@ constexpr std::size_t kLeastColumns = 64;
 
 /// The extent cut into `count` tiles or less, of multiples of 16: of columns, those are cache lines.
 std::size_t even_tile(std::size_t extent, std::size_t count) {
-    const std::size_t even = (extent + count - 1) / count;
-    return std::min(extent, (even + 15) / 16 * 16);
+    return std::min(extent, rounded_up(divided_up(extent, count), 16));
 }
 
-/// begin .. end - 1
-struct Piece {
-    std::size_t begin, end;
-    std::size_t size() const { return end - begin; }
-};
+void put_start(const MatrixProduct& p) {
+    if (p.start.data == p.c) return;
+    for (std::size_t row = 0; row < p.m; ++row) {
+        Real* to = p.c + row * p.stride;
+        if (p.start.data == nullptr) {
+            std::fill_n(to, p.n, Real{0});
+        } else {
+            std::copy_n(p.start.at(row, 0).data, p.n, to);
+        }
+    }
+}
 
-/// c = start + a b.
-struct Product {
-    std::size_t m, n, k;
-    MatrixView a, b;
-    ProductStart start;
-    Real* c;
-    bool packed = has_packed_product() && is_packed_faster(m, n, k, b);
+/// BLAS adds to c or to nothing.
+void multiply_by_blas(const MatrixProduct& p) {
+    if (p.start.data != nullptr) put_start(p);
+    blas_gemm(p.m, p.n, p.k, p.a, p.b, p.start.data != nullptr, p.c, p.stride);
+}
 
-    bool wakes() const { return m * n * k >= kWakeFor; }
-    bool cuts_rows() const { return m > (packed ? 2 * kLeastRows - 1 : kWholeRows); }
+/// A product, and how it is cut.
+struct Plan {
+    MatrixProduct whole;
+    bool packed = has_packed_product() && is_packed_faster(whole);
+
+    bool wakes() const { return whole.m * whole.n * whole.k >= kWakeFor; }
+    bool cuts_rows() const { return whole.m > (packed ? 2 * kLeastRows - 1 : kWholeRows); }
     std::size_t tile() const;
-
-    void multiply(Piece rows, Piece columns) const;
-    void multiply_by_blas(Piece rows, Piece columns) const;
-    void put_start(Piece rows, Piece columns) const;
+    void multiply() const;
 };
 
 /// How many rows, or columns, a tile has.
-std::size_t Product::tile() const {
-    const std::size_t extent = cuts_rows() ? m : n;
+std::size_t Plan::tile() const {
+    const std::size_t extent = cuts_rows() ? whole.m : whole.n;
     if (!wakes()) return extent;
     if (packed) {
         const std::size_t most = num_threads() > 1 ? kTilesAThread * static_cast<std::size_t>(num_threads()) : 1;
         return even_tile(extent, std::clamp(extent / (cuts_rows() ? kLeastRows : kLeastColumns), std::size_t{1}, most));
     }
     const std::size_t largest = cuts_rows() ? kTileRows : kTileColumns;
-    return even_tile(extent, std::max<std::size_t>(2, (extent + largest - 1) / largest));
+    return even_tile(extent, std::max<std::size_t>(2, divided_up(extent, largest)));
 }
 
-void Product::multiply(Piece rows, Piece columns) const {
-    if (!packed) return multiply_by_blas(rows, columns);
-    multiply_packed(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin),
-                    start.at(rows.begin, columns.begin), c + rows.begin * n + columns.begin, n);
+void Plan::multiply() const {
+    const auto multiply_piece = [this](std::size_t begin, std::size_t end) {
+        const MatrixProduct piece =
+            cuts_rows() ? whole.piece(begin, end - begin, 0, whole.n) : whole.piece(0, whole.m, begin, end - begin);
+        packed ? multiply_packed(piece) : multiply_by_blas(piece);
+    };
+    parallel_for(cuts_rows() ? whole.m : whole.n, tile(), multiply_piece, wakes());
 }
 
-/// BLAS adds to c or to nothing.
-void Product::multiply_by_blas(Piece rows, Piece columns) const {
-    if (start.data != nullptr) put_start(rows, columns);
-    blas_gemm(rows.size(), columns.size(), k, a.at(rows.begin, 0), b.at(0, columns.begin), start.data != nullptr,
-              c + rows.begin * n + columns.begin, n);
-}
-
-void Product::put_start(Piece rows, Piece columns) const {
-    if (start.data == c) return;
-    for (std::size_t row = rows.begin; row < rows.end; ++row) {
-        Real* to = c + row * n + columns.begin;
-        if (start.data == nullptr) {
-            std::fill_n(to, columns.size(), Real{0});
-        } else {
-            std::copy_n(start.at(row, columns.begin).data, columns.size(), to);
-        }
-    }
-}
-
-void multiply_in_tiles(const Product& p) {
-    const auto rows = [&](std::size_t begin, std::size_t end) { p.multiply({begin, end}, {0, p.n}); };
-    const auto columns = [&](std::size_t begin, std::size_t end) { p.multiply({0, p.m}, {begin, end}); };
-    if (p.cuts_rows()) {
-        parallel_for(p.m, p.tile(), rows, p.wakes());
-    } else {
-        parallel_for(p.n, p.tile(), columns, p.wakes());
-    }
-}
-
-void multiply(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, const Real* b,
-              ProductStart start, Real* c) {
+void multiply(const MatrixProduct& product) {
+    const auto& [m, n, k, a, b, start, c, stride] = product;
     if (m == 0 || n == 0) return;
-    const Product product{m, n, k, view_of(ta, a, m, k), view_of(tb, b, k, n), start, c};
-    if (k == 0) return product.put_start({0, m}, {0, n});
-    require(product.packed || is_blas_extent(std::max({m, n, k})), "matmul: extents ", m, ", ", n, ", ", k,
+    if (k == 0) return put_start(product);
+    const Plan plan{product};
+    require(plan.packed || is_blas_extent(std::max({m, n, k})), "matmul: extents ", m, ", ", n, ", ", k,
             " are too large for BLAS");
-    multiply_in_tiles(product);
+    plan.multiply();
 }
 
 }  // namespace
 
 void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a, const Real* b,
           bool add, Real* c) {
-    multiply(ta, tb, m, n, k, a, b, add ? ProductStart{c, n} : ProductStart{}, c);
+    multiply({m, n, k, view_of(ta, a, m, k), view_of(tb, b, k, n), add ? ProductStart{c, n} : ProductStart{}, c, n});
 }
 
 void gemm_with_bias(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const Real* a,
                     const Real* b, const Real* bias, Real* c) {
-    multiply(ta, tb, m, n, k, a, b, {bias, 0}, c);
+    multiply({m, n, k, view_of(ta, a, m, k), view_of(tb, b, k, n), {bias, 0}, c, n});
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

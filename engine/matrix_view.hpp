@@ -38,4 +38,19 @@ struct ProductStart {
     }
 };
 
+/// c = start + a b, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart; `start` may be c itself.
+struct MatrixProduct {
+    std::size_t m, n, k;
+    MatrixView a, b;
+    ProductStart start;
+    Real* c;
+    std::size_t stride;
+
+    /// `rows` x `columns` entries of c, from (row, column) on.
+    MatrixProduct piece(std::size_t row, std::size_t rows, std::size_t column, std::size_t columns) const {
+        return {rows,  columns, k, a.at(row, 0), b.at(0, column), start.at(row, column), c + row * stride + column,
+                stride};
+    }
+};
+
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -51,9 +51,7 @@ struct Block {
 class PackedProduct {
 public:
     /// With `to_transposed`, c and start are (n, m): what is written is the product's transpose.
-    PackedProduct(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
-                  ProductStart start, Real* c, std::size_t stride, bool to_transposed)
-        : m_(m), n_(n), k_(k), a_(a), b_(b), start_(start), c_(c), stride_(stride), to_transposed_(to_transposed) {}
+    PackedProduct(const MatrixProduct& product, bool to_transposed) : p_(product), to_transposed_(to_transposed) {}
 
     void multiply() {
         for (Block block = block_at(0, 0); block.columns > 0; block = after(block)) multiply_block(block);
@@ -61,23 +59,23 @@ public:
 
 private:
     Block block_at(std::size_t row, std::size_t column) const {
-        return {row, std::min(kDepth, k_ - row), column, std::min(kColumns, n_ - column)};
+        return {row, std::min(kDepth, p_.k - row), column, std::min(kColumns, p_.n - column)};
     }
     /// The next, of no columns at the end.
     Block after(const Block& x) const {
-        return x.row + x.rows < k_ ? block_at(x.row + x.rows, x.column) : block_at(0, x.column + x.columns);
+        return x.row + x.rows < p_.k ? block_at(x.row + x.rows, x.column) : block_at(0, x.column + x.columns);
     }
 
     /// A tile of a transposed a would read a few numbers here and there.
-    bool is_a_copied() const { return a_.row_stride == 1 && a_.column_stride >= kFar; }
+    bool is_a_copied() const { return p_.a.row_stride == 1 && p_.a.column_stride >= kFar; }
     /// Panels are read where they are, but for one at the right edge.
     bool is_b_in_place() const {
-        return b_.column_stride == 1 && (m_ < kFewRows || (m_ < kManyRows && b_.row_stride < kFar));
+        return p_.b.column_stride == 1 && (p_.m < kFewRows || (p_.m < kManyRows && p_.b.row_stride < kFar));
     }
 
     /// What the nearer caches hold need not be asked for.
-    bool is_a_large() const { return m_ * k_ >= kLarge; }
-    bool is_c_large() const { return m_ * n_ >= kLarge; }
+    bool is_a_large() const { return p_.m * p_.k >= kLarge; }
+    bool is_c_large() const { return p_.m * p_.n >= kLarge; }
 
     std::size_t calls(std::size_t rows, const Block& block) const {
         return divided_up(rows, kTile) * divided_up(block.columns, kPanel);
@@ -86,17 +84,17 @@ private:
     void multiply_block(const Block& block) {
         const std::size_t in_place = is_b_in_place() ? block.columns / kPanel * kPanel : 0;
         if (in_place < block.columns)
-            pack_panels(block.rows, block.columns - in_place, b_.at(block.row, block.column + in_place),
+            pack_panels(block.rows, block.columns - in_place, p_.b.at(block.row, block.column + in_place),
                         room_.panels() + in_place * block.rows);
         look_ahead_in_b(block);
-        for (std::size_t i = 0; i < m_; i += kStrip) multiply_strip(i, std::min(kStrip, m_ - i), block);
+        for (std::size_t i = 0; i < p_.m; i += kStrip) multiply_strip(i, std::min(kStrip, p_.m - i), block);
     }
 
     void multiply_strip(std::size_t row, std::size_t rows, const Block& block) {
         look_ahead_in_a(row + rows, calls(rows, block), block);
         if (to_transposed_ && is_c_large())
-            ahead_.c = Ahead(c_ + block.column * stride_ + row, block.columns, rows, stride_, calls(rows, block));
-        MatrixView a = a_.at(row, block.row);
+            ahead_.c = Ahead(p_.c + block.column * p_.stride + row, block.columns, rows, p_.stride, calls(rows, block));
+        MatrixView a = p_.a.at(row, block.row);
         if (is_a_copied()) {
             pack_strip(rows, block.rows, a, room_.strip());
             a = {room_.strip(), 1, kStrip};
@@ -105,26 +103,29 @@ private:
             multiply_rows(row + i, std::min(kTile, rows - i), a.at(i, 0), block);
         if (to_transposed_)
             put_transposed(rows, block.columns, room_.sums(), start_of(block).at(block.column, row),
-                           c_ + block.column * stride_ + row, stride_);
+                           p_.c + block.column * p_.stride + row, p_.stride);
     }
 
     void look_ahead_in_b(const Block& block) {
+        ahead_.b = {};
         const Block next = after(block);
-        const Real* first = b_.at(next.row, next.column).data;
-        ahead_.b = b_.column_stride == 1 ? Ahead(first, next.rows, next.columns, b_.row_stride, calls(m_, block))
-                                         : Ahead(first, next.columns, next.rows, b_.column_stride, calls(m_, block));
+        if (next.columns == 0) return;
+        const Real* first = p_.b.at(next.row, next.column).data;
+        ahead_.b = p_.b.column_stride == 1
+                       ? Ahead(first, next.rows, next.columns, p_.b.row_stride, calls(p_.m, block))
+                       : Ahead(first, next.columns, next.rows, p_.b.column_stride, calls(p_.m, block));
     }
 
     /// From a strip on; not where the machine sees by itself what comes.
     void look_ahead_in_a(std::size_t row, std::size_t calls, const Block& block) {
         ahead_.a = {};
-        if (row == m_) return;
-        const std::size_t rows = std::min(kStrip, m_ - row);
-        const Real* first = a_.at(row, block.row).data;
+        if (row == p_.m) return;
+        const std::size_t rows = std::min(kStrip, p_.m - row);
+        const Real* first = p_.a.at(row, block.row).data;
         if (is_a_copied()) {
-            ahead_.a = Ahead(first, block.rows, rows, a_.column_stride, calls);
+            ahead_.a = Ahead(first, block.rows, rows, p_.a.column_stride, calls);
         } else if (to_transposed_ && is_a_large()) {
-            ahead_.a = Ahead(first, rows, block.rows, a_.row_stride, calls);
+            ahead_.a = Ahead(first, rows, block.rows, p_.a.row_stride, calls);
         }
     }
 
@@ -133,7 +134,7 @@ private:
         const Panels packed{room_.panels(), block.rows * kPanel, kPanel};
         Tiles tiles{.k = block.rows, .count = whole, .a = a, .b = packed};
         aim(tiles, row, block);
-        if (is_b_in_place()) tiles.b = {b_.at(block.row, block.column).data, kPanel, b_.row_stride};
+        if (is_b_in_place()) tiles.b = {p_.b.at(block.row, block.column).data, kPanel, p_.b.row_stride};
         multiply_tiles(rows, tiles, ahead_);
         if (narrow == 0) return;
         tiles.b = {packed.data + whole * packed.stride, packed.stride, packed.row_stride};
@@ -149,20 +150,18 @@ private:
             tiles.stride = kColumns;
             return;
         }
-        tiles.c = c_ + row * stride_ + block.column;
-        tiles.stride = stride_;
+        tiles.c = p_.c + row * p_.stride + block.column;
+        tiles.stride = p_.stride;
         tiles.start = start_of(block).at(row, block.column);
-        tiles.asks_below = is_c_large() && row + 2 * kTile <= m_;
+        tiles.asks_below = is_c_large() && row + 2 * kTile <= p_.m;
     }
 
-    ProductStart start_of(const Block& block) const { return block.row == 0 ? start_ : ProductStart{c_, stride_}; }
+    ProductStart start_of(const Block& block) const {
+        return block.row == 0 ? p_.start : ProductStart{p_.c, p_.stride};
+    }
 
-    std::size_t m_, n_, k_;
-    MatrixView a_, b_;
-    ProductStart start_;
-    Real* c_;
-    std::size_t stride_;
-    bool to_transposed_;
+    const MatrixProduct p_;
+    const bool to_transposed_;
     Room room_;
     AheadOfAll ahead_;
 };
@@ -174,32 +173,29 @@ bool has_packed_product() {
     return has;
 }
 
-bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixView& b) {
+bool is_packed_faster(const MatrixProduct& p) {
     static const bool has_wider = __builtin_cpu_supports("avx512f");  // OpenBLAS has kernels for it, we have none
-    const bool is_b_copied_for_few = b.column_stride == 1 && b.row_stride >= kFar && m >= kFewRows && m < kManyRows;
-    return !has_wider && !is_b_copied_for_few && std::min({m, n, k}) < kSquare;
+    const bool is_b_copied_for_few =
+        p.b.column_stride == 1 && p.b.row_stride >= kFar && p.m >= kFewRows && p.m < kManyRows;
+    return !has_wider && !is_b_copied_for_few && std::min({p.m, p.n, p.k}) < kSquare;
 }
 
-void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
-                     ProductStart start, Real* c, std::size_t stride) {
-    if (m == 0 || n == 0) return;
+void multiply_packed(const MatrixProduct& p) {
+    if (p.m == 0 || p.n == 0) return;
     // To pack a b whose columns lie one after the other is to transpose it, k x n numbers. As c^T = b^T a^T the product
     // takes b as it lies and transposes c, m x n numbers. The sums are the same.
-    if (b.column_stride != 1 && a.column_stride == 1 && m >= kFewRows && m < std::min(k, kManyRows)) {
-        PackedProduct(n, m, k, b.transposed(), a.transposed(), start, c, stride, true).multiply();
+    if (p.b.column_stride != 1 && p.a.column_stride == 1 && p.m >= kFewRows && p.m < std::min(p.k, kManyRows)) {
+        PackedProduct({p.n, p.m, p.k, p.b.transposed(), p.a.transposed(), p.start, p.c, p.stride}, true).multiply();
     } else {
-        PackedProduct(m, n, k, a, b, start, c, stride, false).multiply();
+        PackedProduct(p, false).multiply();
     }
 }
 
 #else
 
 bool has_packed_product() { return false; }
-bool is_packed_faster(std::size_t, std::size_t, std::size_t, const MatrixView&) { return false; }
-void multiply_packed(std::size_t, std::size_t, std::size_t, const MatrixView&, const MatrixView&, ProductStart, Real*,
-                     std::size_t) {
-    throw std::logic_error("multiply_packed: not made for this machine");
-}
+bool is_packed_faster(const MatrixProduct&) { return false; }
+void multiply_packed(const MatrixProduct&) { throw std::logic_error("multiply_packed: not made for this machine"); }
 
 #endif
 

@@ -12,13 +12,11 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 /// Whether this machine can run multiply_packed().
 bool has_packed_product();
 
-/// Whether it is the faster way to c = a b, where a: (m, k), b: (k, n). Only where has_packed_product() says so.
-bool is_packed_faster(std::size_t m, std::size_t n, std::size_t k, const MatrixView& b);
+/// Whether it is the faster way. Only where has_packed_product() says so.
+bool is_packed_faster(const MatrixProduct& product);
 
-/// c = start + a b, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart; `start` may be c itself.
 /// An entry is a sum over blocks of k in their order: which other rows and columns are asked for with it changes no bit
 /// of it (a NaN's sign and payload apart). Only where has_packed_product() says so. Throws std::bad_alloc, c unchanged.
-void multiply_packed(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b,
-                     ProductStart start, Real* c, std::size_t stride);
+void multiply_packed(const MatrixProduct& product);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

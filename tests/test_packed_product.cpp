@@ -34,8 +34,8 @@ bool can_run() {
 std::vector<Real> multiply(const RandomProduct& p, std::size_t row, std::size_t rows, std::size_t column,
                            std::size_t columns, ProductStart start) {
     std::vector<Real> c(rows * (columns + kGap), kNaN);
-    multiply_packed(rows, columns, p.k, p.view_a().at(row, 0), p.view_b().at(0, column), start.at(row, column),
-                    c.data(), columns + kGap);
+    multiply_packed({rows, columns, p.k, p.view_a().at(row, 0), p.view_b().at(0, column), start.at(row, column),
+                     c.data(), columns + kGap});
     for (std::size_t i = 0; i < rows; ++i) {
         const auto gap = c.begin() + static_cast<std::ptrdiff_t>(i * (columns + kGap) + columns);
         CHECK(std::all_of(gap, gap + kGap, [](Real x) { return std::isnan(x); }));
@@ -49,7 +49,7 @@ void check(const RandomProduct& p) {
         CHECK(p.worst_error(c.data(), p.n + kGap, start) <= 1);
     }
     std::vector<Real> sum = p.c;  // in place
-    multiply_packed(p.m, p.n, p.k, p.view_a(), p.view_b(), {sum.data(), p.n}, sum.data(), p.n);
+    multiply_packed({p.m, p.n, p.k, p.view_a(), p.view_b(), {sum.data(), p.n}, sum.data(), p.n});
     CHECK(p.worst_error(sum.data(), p.n, {p.c.data(), p.n}) <= 1);
 }
 
