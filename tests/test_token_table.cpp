@@ -1,4 +1,5 @@
 // The table of tokens beneath vocabularies and word vectors: numbers, counts, and look-ups that stay short.
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -114,6 +115,37 @@ TEST_CASE("token table: tokens of another table are appended with their counts, 
     CHECK(table.find(from.token(numbers[0] ^ 1)) == -1);
     CHECK(table.add("first", 1) == 0);
     CHECK(table.add("next", 1) == static_cast<std::int64_t>(numbers.size() + 1));
+}
+
+TEST_CASE("token table: copies grow on their own, a moved table is what it was") {
+    TokenTable table;
+    for (int i = 0; i < 100; ++i) table.add(std::to_string(i), i);
+    TokenTable copy = table;
+    for (int i = 100; i < 1000; ++i) copy.add("a longer token, number " + std::to_string(i), 1);
+    copy.add("7", 1);
+    CHECK(table.size() == 100);
+    CHECK(table.count(7) == 7);
+    CHECK(copy.size() == 1000);
+    CHECK(copy.count(7) == 8);
+    const TokenTable moved = std::move(table);
+    CHECK(moved.find("99") == 99);
+    CHECK(moved.count(99) == 99);
+    table = TokenTable(copy);
+    CHECK(table.find("a longer token, number 999") == 999);
+}
+
+TEST_CASE("token table: a table with room for few takes a block of many") {
+    for (const std::size_t before : std::array<std::size_t, 6>{0, 1, 40, 42, 85, 90}) {
+        TokenTable table;
+        table.reserve(before);
+        const std::vector<std::string> tokens = tokens_around("", "", 200);
+        table.add(Views(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(before)));
+        table.add(Views(tokens.begin(), tokens.end()));
+        CHECK(table.size() == tokens.size());
+        CHECK(table.longest_probe() < 100);
+        CHECK(table.find(tokens.back()) == 199);
+        CHECK(table.find("absent") == -1);
+    }
 }
 
 TEST_CASE("token table: the same as a map of the standard library, over random tokens") {

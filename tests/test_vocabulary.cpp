@@ -107,6 +107,8 @@ TEST_CASE("vocabulary: no texts, empty texts") {
     const Vocabulary vocabulary = Vocabulary::build(Strings{"", "a", "  "});
     CHECK(vocabulary.size() == 5);
     CHECK(vocabulary.encode("").empty());
+    CHECK(vocabulary.encode(std::string_view()).empty());
+    CHECK(vocabulary.encode({std::string_view()}) == Ids{1});
     CHECK(vocabulary.decode(Ids{}).empty());
 }
 

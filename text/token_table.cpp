@@ -16,8 +16,10 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kBlock = 64;  // tokens whose slots are on their way at once
-constexpr std::size_t kWhole = 16;  // bytes of a token that a slot holds
+constexpr std::size_t kBlock = 64;         // tokens whose slots are on their way at once
+constexpr std::size_t kWhole = 16;         // bytes of a token that a slot holds
+constexpr std::size_t kFewestSlots = 128;  // twice as many always have room for a block more
+static_assert(3 * kBlock <= 2 * kFewestSlots);
 
 template <class Integer>
 Integer load(const char* from) {
@@ -28,7 +30,7 @@ Integer load(const char* from) {
 
 static_assert(std::endian::native == std::endian::little, "keys of tokens are made of bytes in this order");
 
-/// The first 8 bytes as one number, fewer filled up with zeros: two halves that may overlap.
+/// The first 8 bytes as one number, fewer filled up with zeros: of two or three parts that may overlap.
 std::uint64_t pack(std::string_view token) {
     const char* first = token.data();
     const std::size_t n = token.size();
@@ -43,9 +45,10 @@ std::uint64_t first_bytes(std::uint64_t bytes, std::size_t n) {
     return n >= 8 ? bytes : bytes & ((std::uint64_t{1} << 8 * n) - 1);
 }
 
+__extension__ using Wide = unsigned __int128;
+
 /// The two halves of a product of 128 bits, folded: every bit of both factors reaches every bit.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a) * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
@@ -58,7 +61,7 @@ std::uint64_t long_hash(std::string_view token, std::uint64_t secret) {
     return fold(hash ^ pack(token), kOdd + 2 * token.size());
 }
 
-void require_numbers(std::size_t tokens) {
+void check_token_count(std::size_t tokens) {
     require<std::length_error>(tokens < std::numeric_limits<std::uint32_t>::max(),
                                "Vocabulary: more than 2^32 - 2 different tokens");
 }
@@ -77,20 +80,18 @@ std::uint64_t process_secret() {
     return drawn;
 }
 
-// inline: the calls of what a shared library exports are not replaced by its body otherwise (g++).
-
-inline std::uint64_t TokenTable::hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const {
+std::uint64_t TokenTable::hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const {
     const std::uint64_t hash = fold(low ^ secret_, kOdd + 2 * std::uint64_t{length});
     return fold(hash ^ high, kOdd);  // folded, not just added: the secret must reach these bits too
 }
 
-inline TokenTable::Key TokenTable::key_of(std::string_view token, const char* text_end) const {
+TokenTable::Key TokenTable::key_of(std::string_view token, const char* text_end) const {
     const char* const first = token.data();
     const std::size_t n = token.size();
     std::uint64_t low, high = 0;
     if (n > kWhole) {
         low = long_hash(token, secret_);
-    } else if (text_end != nullptr && text_end - first >= std::ptrdiff_t{kWhole}) {  // nothing hangs on the length
+    } else if (text_end != nullptr && text_end - first >= std::ptrdiff_t{kWhole}) {  // no branch on the length
         low = first_bytes(load<std::uint64_t>(first), n);
         high = first_bytes(load<std::uint64_t>(first + 8), n > 8 ? n - 8 : 0);
     } else {
@@ -101,9 +102,14 @@ inline TokenTable::Key TokenTable::key_of(std::string_view token, const char* te
     return {low, high, length, hash_of(low, high, length)};
 }
 
-inline std::size_t TokenTable::slot_of(const Key& key, std::string_view token) const {
-    const std::size_t mask = slots_.size() - 1;
-    for (std::size_t at = home(key.hash);; at = (at + 1) & mask) {
+/// The hash's share of the slots: their number need not be a power of two (Lemire, "Fast Random Integer Generation in
+/// an Interval", 2019).
+std::size_t TokenTable::home(std::uint64_t hash) const {
+    return static_cast<std::size_t>(static_cast<Wide>(hash) * slots_.size() >> 64);
+}
+
+std::size_t TokenTable::slot_of(const Key& key, std::string_view token) const {
+    for (std::size_t at = home(key.hash);; at = after(at)) {
         const Slot& slot = slots_[at];
         if (slot.number_plus_1 == 0) return at;
         if (slot.holds(key) && (key.length <= kWhole || tokens_[slot.number_plus_1 - 1].text == token)) return at;
@@ -113,11 +119,11 @@ inline std::size_t TokenTable::slot_of(const Key& key, std::string_view token) c
 /// Where a token of this hash would go that is not here yet.
 std::size_t TokenTable::free_slot(std::uint64_t hash) const {
     std::size_t at = home(hash);
-    while (slots_[at].number_plus_1 != 0) at = (at + 1) & (slots_.size() - 1);
+    while (slots_[at].number_plus_1 != 0) at = after(at);
     return at;
 }
 
-inline std::int64_t TokenTable::find(const Key& key, std::string_view token) const {
+std::int64_t TokenTable::find(const Key& key, std::string_view token) const {
     return std::int64_t{slots_[slot_of(key, token)].number_plus_1} - 1;
 }
 
@@ -164,22 +170,24 @@ TokenTable::Slot& TokenTable::find_or_add(const Key& key, std::string_view token
     const std::size_t place = slot_of(key, token);
     Slot& slot = slots_[place];
     if (slot.number_plus_1 == 0) {
-        require_numbers(size() + 1);
-        tokens_.push_back({std::string(token), place});
+        check_token_count(size() + 1);
+        tokens_.push_back({place, std::string(token)});
         slot = {key.low, key.high, key.length, static_cast<std::uint32_t>(size()), 0};
     }
     return slot;
 }
 
 void TokenTable::append(const TokenTable& from, std::span<const std::size_t> numbers) {
-    require_numbers(size() + numbers.size());
+    check_token_count(size() + numbers.size());
     reserve(size() + numbers.size());
     std::array<const Slot*, kBlock> sources;
     for (std::size_t begin = 0; begin < numbers.size(); begin += kBlock) {
         const std::span block = numbers.subspan(begin, std::min(kBlock, numbers.size() - begin));
         for (const std::size_t number : block) __builtin_prefetch(&from.tokens_[number]);
-        for (std::size_t i = 0; i < block.size(); ++i)
-            __builtin_prefetch(sources[i] = &from.slots_[from.tokens_[block[i]].place]);
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            sources[i] = &from.slots_[from.tokens_[block[i]].place];
+            __builtin_prefetch(sources[i]);
+        }
         for (std::size_t i = 0; i < block.size(); ++i) __builtin_prefetch(&slots_[home(hash_of(*sources[i]))]);
         for (std::size_t i = 0; i < block.size(); ++i) append(*sources[i], from.tokens_[block[i]].text);
     }
@@ -187,7 +195,7 @@ void TokenTable::append(const TokenTable& from, std::span<const std::size_t> num
 
 void TokenTable::append(Slot slot, const std::string& token) {
     const std::size_t place = free_slot(hash_of(slot));
-    tokens_.push_back({token, place});
+    tokens_.push_back({place, token});
     slot.number_plus_1 = static_cast<std::uint32_t>(size());
     slots_[place] = slot;
 }
@@ -195,19 +203,19 @@ void TokenTable::append(Slot slot, const std::string& token) {
 std::size_t TokenTable::longest_probe() const {
     std::size_t longest = 0;
     for (const Token& token : tokens_) {
-        const std::size_t distance = token.place - home(hash_of(slots_[token.place]));  // may wrap around
-        longest = std::max(longest, 1 + (distance & (slots_.size() - 1)));
+        const std::size_t from = home(hash_of(slots_[token.place]));
+        longest = std::max(longest, 1 + token.place - from + (token.place < from ? slots_.size() : 0));
     }
     return longest;
 }
 
 void TokenTable::reserve(std::size_t tokens) {
     tokens_.reserve(tokens);
-    const std::size_t slots = std::bit_ceil(tokens + tokens / 2 + kBlock);
+    const std::size_t slots = std::max(kFewestSlots, tokens + tokens / 2 + 1);
     if (slots > slots_.size()) set_slots(slots);
 }
 
-void TokenTable::grow() { set_slots(std::max<std::size_t>(128, 2 * slots_.size())); }
+void TokenTable::grow() { set_slots(std::max(kFewestSlots, 2 * slots_.size())); }
 
 void TokenTable::set_slots(std::size_t count) {
     auto before = std::exchange(slots_, decltype(slots_)(count));

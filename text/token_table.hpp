@@ -17,9 +17,12 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 std::uint64_t process_secret();
 
 /// A vector of tokens and a hash table of their numbers. All that a look-up compares, and the count, lie in one slot:
-/// it costs one cache miss, and blocks of tokens wait for theirs together. Only tokens of more than 16 bytes are
+/// it mostly costs one cache miss, and blocks of tokens wait for theirs together. Only tokens of more than 16 bytes are
 /// compared where they are. The frequent tokens of a text are met early and sit where they are looked for first.
 /// Numbers do not depend on hashes, which differ from run to run, so that no text can be written to collide.
+///
+/// A text_end, where it is not nullptr, is the end of the one text that all tokens given with it are views into. The
+/// bytes behind a token, up to there, are read: keys are made faster.
 class TokenTable {
 public:
     std::size_t size() const { return tokens_.size(); }
@@ -31,18 +34,18 @@ public:
 
     /// The token's number, or -1.
     std::int64_t find(std::string_view token) const;
-    /// numbers[i] = find(tokens[i]). Faster where the tokens are views into one text and its end is given.
+    /// numbers[i] = find(tokens[i])
     void find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers,
               const char* text_end = nullptr) const;
     /// The token's number; a new one gets the next. Adds to its count.
     /// Throws std::length_error beyond 2^32 - 2 tokens.
     std::int64_t add(std::string_view token, std::int64_t count);
-    /// add(token, 1) for each, in this order. Faster where the tokens are views into one text and its end is given.
+    /// add(token, 1) for each, in this order.
     void add(std::span<const std::string_view> tokens, const char* text_end = nullptr);
-    /// Adds tokens of another table, with their counts, in this order. None of them may be here already.
+    /// Adds different tokens of another table, with their counts, in this order. None may be here already.
     /// Throws std::length_error as add() does.
     void append(const TokenTable& from, std::span<const std::size_t> numbers);
-    /// How many slots a look-up touches at most. (For tests: it stays small whatever the tokens are.)
+    /// How many slots the look-up of a token that is here touches at most. (For tests: few, whatever the tokens are.)
     std::size_t longest_probe() const;
 
 private:
@@ -52,7 +55,6 @@ private:
         std::uint32_t length;  // cut at 2^32 - 1: tokens of more than 16 bytes are compared where they are
         std::uint64_t hash;
     };
-    /// Half a cache line.
     struct Slot {
         std::uint64_t low = 0, high = 0;
         std::uint32_t length = 0;
@@ -63,9 +65,10 @@ private:
             return ((low ^ key.low) | (high ^ key.high) | (length ^ key.length)) == 0;
         }
     };
+    static_assert(sizeof(Slot) == 32);  // half a cache line: no slot lies in two
     struct Token {
-        std::string text;
         std::size_t place;  // of its slot
+        std::string text;
     };
 
     Key key_of(std::string_view token, const char* text_end) const;
@@ -73,7 +76,8 @@ private:
     void make_keys(std::span<const std::string_view> tokens, const char* text_end, std::span<Key> keys) const;
     std::uint64_t hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const;
     std::uint64_t hash_of(const Slot& slot) const { return hash_of(slot.low, slot.high, slot.length); }
-    std::size_t home(std::uint64_t hash) const { return hash & (slots_.size() - 1); }
+    std::size_t home(std::uint64_t hash) const;
+    std::size_t after(std::size_t place) const { return place + 1 < slots_.size() ? place + 1 : 0; }
     /// The slot that holds the token, or the free one where it would go.
     std::size_t slot_of(const Key& key, std::string_view token) const;
     std::size_t free_slot(std::uint64_t hash) const;
@@ -84,10 +88,9 @@ private:
     void grow();
     void set_slots(std::size_t count);
 
-    std::uint64_t secret_ = process_secret();
+    std::uint64_t secret_ = process_secret();  // that of all tables: append() takes keys over
     std::vector<Token> tokens_;
-    std::vector<Slot, Allocator<Slot>>
-        slots_;  // a power of two, at most 2/3 in use; a token sits at home or next to it
+    std::vector<Slot, Allocator<Slot>> slots_;  // at most 2/3 in use; a token sits at home or next to it
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,7 +1,6 @@
 // One pass over the text for its pieces, one over each piece for its punctuation.
 #include <embergrad/text/tokenizer.hpp>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -26,6 +25,7 @@ std::uint64_t spaces_among(std::uint64_t bytes) {
 }
 
 constexpr std::size_t kBlock = 64;
+static_assert(std::endian::native == std::endian::little, "the first byte's bit is the lowest");
 
 /// Which of 64 bytes are white space, the lowest bit first.
 std::uint64_t space_bits(const char* bytes) {

@@ -23,7 +23,7 @@ TokenTable count_words(std::span<const std::string> texts, const Tokenizer& toke
     TokenBuffer buffer;
     for (const std::string& text : texts) {
         const std::span<const std::string_view> tokens = tokenizer.split(text, buffer);
-        words.add(tokens, buffer.text.data() + buffer.text.size());
+        words.add(tokens, buffer.text_end());
     }
     return words;
 }
@@ -105,7 +105,7 @@ std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) c
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
     thread_local TokenBuffer buffer;  // warm for the next text
     const std::span<const std::string_view> tokens = tokenizer_.split(text, buffer);
-    return encode(tokens, buffer.text.data() + buffer.text.size());
+    return encode(tokens, buffer.text_end());
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens) const {
