@@ -3,18 +3,13 @@
 #include <cmath>
 
 #include "harness.hpp"
+#include "made_inputs.hpp"
 
 using namespace bench;
 
 namespace {
 
 constexpr std::size_t kBatches = 64;
-
-IdArray random_ids(Rng& rng, const Shape& shape, std::size_t below) {
-    IdArray ids(shape);
-    for (std::size_t i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int64_t>(rng.below(below));
-    return ids;
-}
 
 std::vector<IdArray> random_batches(const Shape& shape, std::size_t below) {
     Rng rng(3);
@@ -23,17 +18,10 @@ std::vector<IdArray> random_batches(const Shape& shape, std::size_t below) {
     return batches;
 }
 
-/// Cheap to make, and every page is touched.
-Array table(std::size_t v, std::size_t d) {
-    Array values(Shape{v, d});
-    for (std::size_t i = 0; i < values.size(); ++i) values.data()[i] = static_cast<Real>(i % 1009) / 1009;
-    return values;
-}
-
 class RowStep : public Item {
 public:
     RowStep(std::size_t v, std::size_t d)
-        : table_(Embedding::from_pretrained(table(v, d), false, {.sparse = true})),
+        : table_(Embedding::from_pretrained(made_table(v, d), false, {.sparse = true})),
           ids_(random_batches({32, 50}, v)),
           adam_(table_.parameters()) {}
 
@@ -54,7 +42,7 @@ private:
 class Bag : public Item {
 public:
     Bag(std::size_t v, std::size_t d)
-        : table_(EmbeddingBag::from_pretrained(table(v, d), false, {.sparse = true})),
+        : table_(EmbeddingBag::from_pretrained(made_table(v, d), false, {.sparse = true})),
           ids_(random_batches({512, 50}, v)),
           gradient_(ones({512, d})) {}
 

@@ -2,6 +2,7 @@
 // here:
 //   build/release/bench/small_work . --beside 2 --seconds 0.1
 #include "harness.hpp"
+#include "made_inputs.hpp"
 
 using namespace bench;
 
@@ -9,46 +10,26 @@ namespace {
 
 constexpr std::size_t kRows = 100'000, kWidth = 128;
 
-IdArray random_ids(const Shape& shape) {
+Array table() { return made_table(kRows, kWidth); }
+
+IdArray some_ids(const Shape& shape) {
     Rng rng(3);
-    IdArray ids(shape);
-    for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(kRows));
-    return ids;
+    return random_ids(rng, shape, kRows);
 }
 
-Array table() {
-    Array values(Shape{kRows, kWidth});
-    for (std::size_t i = 0; i < values.size(); ++i) values.data()[i] = static_cast<Real>(i % 1009) / 1009;
-    return values;
-}
-
-/// `rows` of them, no gradient.
-class Lookup : public Item {
+/// A layer over `rows` ids, kLength of them together, no gradient.
+template <class Layer, std::size_t kLength = 1>
+class Forward : public Item {
 public:
-    explicit Lookup(std::size_t rows) : table_(Embedding::from_pretrained(table(), true)), ids_(random_ids({rows})) {}
+    explicit Forward(std::size_t rows)
+        : layer_(Layer::from_pretrained(table(), true)), ids_(some_ids({rows / kLength, kLength})) {}
     void repeat(std::size_t, Results*) override {
         Tape tape(Mode::eval);
-        table_(tape, ids_);
+        layer_(tape, ids_);
     }
 
 private:
-    Embedding table_;
-    IdArray ids_;
-};
-
-/// Means of bags of kLength, `rows` in all, no gradient.
-template <std::size_t kLength>
-class Bags : public Item {
-public:
-    explicit Bags(std::size_t rows)
-        : table_(EmbeddingBag::from_pretrained(table(), true)), ids_(random_ids({rows / kLength, kLength})) {}
-    void repeat(std::size_t, Results*) override {
-        Tape tape(Mode::eval);
-        table_(tape, ids_);
-    }
-
-private:
-    EmbeddingBag table_;
+    Layer layer_;
     IdArray ids_;
 };
 
@@ -84,7 +65,7 @@ private:
 class RowStep : public Item {
 public:
     explicit RowStep(std::size_t rows) : table_(table()), adam_({table_}) {
-        const IdArray ids = random_ids({rows});
+        const IdArray ids = some_ids({rows});
         table_.add_grad(RowGradient({ids.begin(), ids.end()}, ones({rows, kWidth})));
     }
     void repeat(std::size_t, Results*) override { adam_.step(); }
@@ -102,9 +83,9 @@ void add(std::vector<NamedItem>& all, const std::string& name, std::initializer_
 
 std::vector<NamedItem> items() {
     std::vector<NamedItem> all;
-    add<Lookup>(all, "lookup", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
-    add<Bags<10'000>>(all, "long bags", {10'000, 20'000, 30'000});
-    add<Bags<50>>(all, "bags", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
+    add<Forward<Embedding>>(all, "lookup", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
+    add<Forward<EmbeddingBag, 10'000>>(all, "long bags", {10'000, 20'000, 30'000});
+    add<Forward<EmbeddingBag, 50>>(all, "bags", {1'000, 2'000, 3'000, 4'000, 8'000, 16'000, 64'000});
     add<Product>(all, "product", {64, 128, 192, 256, 512, 1'024});
     add<Step>(all, "Adam", {16'384, 32'768, 65'536, 98'304, 131'072, 262'144, 524'288, 1'048'576});
     add<RowStep>(all, "SparseAdam", {256, 512, 768, 1'024, 2'048, 4'096});
