@@ -47,19 +47,24 @@ void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size
     parallel_for(n, row_tile(d), copy_tile, is_worth_threads(n, d));
 }
 
-/// dtable[ids[i]] += dout[i], in the order of the positions; with `by_frequency` divided by how often ids[i] occurs
+/// to[ids[i]] += factors[i] * from[i], in the order of the positions; no factors stand for ones
+EMBERGRAD_SIMD void add_to_rows(const std::int64_t* ids, std::size_t n, std::size_t d, std::int64_t padding,
+                                const Real* factors, const Real* __restrict from, Real* __restrict to) {
+    for (std::size_t i = 0; i < n; ++i) {
+        if (i + kPrefetch < n) prefetch_row(to + static_cast<std::size_t>(ids[i + kPrefetch]) * d, d);
+        if (ids[i] == padding) continue;
+        Real* const row = to + static_cast<std::size_t>(ids[i]) * d;
+        const Real factor = factors == nullptr ? Real{1} : factors[i];
+        for (std::size_t j = 0; j < d; ++j) row[j] += from[i * d + j] * factor;
+    }
+}
+
+/// dtable[ids[i]] += dout[i]; with `by_frequency` divided by how often ids[i] occurs
 void add_dense_gradient(Var table, Var out, const IdArray& ids, std::int64_t padding, bool by_frequency) {
-    const std::size_t d = table.dim(1);
     const Real* dout = out.grad().data();
     Real* dtable = table.grad_rows({ids.data(), ids.size()}).data();
     const auto inverse = by_frequency ? inverse_counts(ids) : RealVector();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        const std::int64_t id = ids.data()[i];
-        if (id == padding) continue;
-        Real* row = dtable + static_cast<std::size_t>(id) * d;
-        const Real factor = by_frequency ? inverse[i] : Real{1};
-        for (std::size_t j = 0; j < d; ++j) row[j] += dout[i * d + j] * factor;
-    }
+    add_to_rows(ids.data(), ids.size(), table.dim(1), padding, by_frequency ? inverse.data() : nullptr, dout, dtable);
 }
 
 /// dout as it is: every position has a row of it.

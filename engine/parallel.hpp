@@ -37,12 +37,13 @@ void parallel_for(std::size_t count, std::size_t tile, Body body, bool wake = tr
         Body& body;
         std::size_t count, tile;
     } context{body, count, tile};
-    run_tiles(divided_up(count, tile), wake,
-              [](void* raw, std::size_t i) {
-                  const Context& c = *static_cast<Context*>(raw);
-                  c.body(i * c.tile, std::min(c.count, (i + 1) * c.tile));
-              },
-              &context);
+    run_tiles(
+        divided_up(count, tile), wake,
+        [](void* raw, std::size_t i) {
+            const Context& c = *static_cast<Context*>(raw);
+            c.body(i * c.tile, std::min(c.count, (i + 1) * c.tile));
+        },
+        &context);
 }
 
 }  // namespace detail
