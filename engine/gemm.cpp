@@ -74,13 +74,16 @@ void Plan::multiply() const {
     const auto multiply_piece = [this](std::size_t begin, std::size_t end) {
         const MatrixProduct piece =
             cuts_rows() ? whole.piece(begin, end - begin, 0, whole.n) : whole.piece(0, whole.m, begin, end - begin);
-        packed ? multiply_packed(piece) : multiply_by_blas(piece);
+        if (packed)
+            multiply_packed(piece);
+        else
+            multiply_by_blas(piece);
     };
     parallel_for(cuts_rows() ? whole.m : whole.n, tile(), multiply_piece, wakes());
 }
 
 void multiply(const MatrixProduct& product) {
-    const auto& [m, n, k, a, b, start, c, stride] = product;
+    const std::size_t m = product.m, n = product.n, k = product.k;
     if (m == 0 || n == 0) return;
     if (k == 0) return put_start(product);
     const Plan plan{product};

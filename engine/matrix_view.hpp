@@ -38,7 +38,8 @@ struct ProductStart {
     }
 };
 
-/// c = start + a b, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart; `start` may be c itself.
+/// c = start + a b, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart; `start` may be c itself,
+/// with its stride.
 struct MatrixProduct {
     std::size_t m, n, k;
     MatrixView a, b;

@@ -47,7 +47,8 @@ void gather(const Real* table, const std::int64_t* ids, std::size_t n, std::size
     parallel_for(n, row_tile(d), copy_tile, is_worth_threads(n, d));
 }
 
-/// to[ids[i]] += factors[i] * from[i], in the order of the positions; no factors stand for ones
+/// to[ids[i]] += factors[i] * from[i] but for ids that are `padding`, in the order of the positions; no factors stand
+/// for ones
 EMBERGRAD_SIMD void add_to_rows(const std::int64_t* ids, std::size_t n, std::size_t d, std::int64_t padding,
                                 const Real* factors, const Real* __restrict from, Real* __restrict to) {
     for (std::size_t i = 0; i < n; ++i) {

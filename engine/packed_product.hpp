@@ -12,7 +12,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 /// Whether this machine can run multiply_packed().
 bool has_packed_product();
 
-/// Whether it is the faster way. Only where has_packed_product() says so.
+/// Whether multiply_packed() is the faster way. Only where has_packed_product() says so.
 bool is_packed_faster(const MatrixProduct& product);
 
 /// An entry is a sum over blocks of k in their order: which other rows and columns are asked for with it changes no bit

@@ -134,17 +134,23 @@ TEST_CASE("token table: copies grow on their own, a moved table is what it was")
     CHECK(table.find("a longer token, number 999") == 999);
 }
 
-TEST_CASE("token table: a table with room for few takes a block of many") {
-    for (const std::size_t before : std::array<std::size_t, 6>{0, 1, 40, 42, 85, 90}) {
-        TokenTable table;
-        table.reserve(before);
-        const std::vector<std::string> tokens = tokens_around("", "", 200);
-        table.add(Views(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(before)));
-        table.add(Views(tokens.begin(), tokens.end()));
-        CHECK(table.size() == tokens.size());
-        CHECK(table.longest_probe() < 100);
-        CHECK(table.find(tokens.back()) == 199);
-        CHECK(table.find("absent") == -1);
+TEST_CASE("token table: at most two thirds of the slots are in use, whatever comes at once") {
+    const std::vector<std::string> tokens = tokens_around("", "", 3000);
+    const Views views(tokens.begin(), tokens.end());
+    for (std::size_t room = 0; room < 200; ++room) {
+        for (const std::size_t first : std::array<std::size_t, 4>{0, 42, 85, room}) {
+            TokenTable table;
+            table.reserve(room);
+            table.add(std::span(views).first(first));
+            CHECK(table.load_factor() <= 2. / 3);
+            table.add(std::span(views).subspan(first, 64));
+            CHECK(table.load_factor() <= 2. / 3);
+            table.add(views);
+            CHECK(table.load_factor() <= 2. / 3);
+            CHECK(table.size() == views.size());
+            CHECK(table.find(tokens.back()) == 2999);
+            CHECK(table.find("absent") == -1);
+        }
     }
 }
 
@@ -186,10 +192,13 @@ TEST_CASE("token table: look-ups stay short whatever tokens have in common") {
                                                                      {"", "a long suffix of many bytes"}};
     for (const auto& both : around) {
         INFO("between \"", both.first, "\" and \"", both.second, "\"");
-        TokenTable table;
         const std::vector<std::string> tokens = tokens_around(both.first, both.second, 50'000);
-        table.add(Views(tokens.begin(), tokens.end()));
-        CHECK(table.size() == tokens.size());
-        CHECK(table.longest_probe() < 200);  // about 40 where hashes are as good as random
+        for (const std::size_t room : std::array<std::size_t, 2>{0, 38'000}) {  // in 131,072 and in 76,000 slots
+            TokenTable table;
+            table.reserve(room);
+            table.add(Views(tokens.begin(), tokens.end()));
+            CHECK(table.size() == tokens.size());
+            CHECK(table.longest_probe() < 400);  // about 40 and 150 where hashes are as good as random
+        }
     }
 }

@@ -209,9 +209,13 @@ std::size_t TokenTable::longest_probe() const {
     return longest;
 }
 
+double TokenTable::load_factor() const {
+    return slots_.empty() ? 0 : static_cast<double>(size()) / static_cast<double>(slots_.size());
+}
+
 void TokenTable::reserve(std::size_t tokens) {
     tokens_.reserve(tokens);
-    const std::size_t slots = std::max(kFewestSlots, tokens + tokens / 2 + 1);
+    const std::size_t slots = std::max(kFewestSlots, 2 * tokens);
     if (slots > slots_.size()) set_slots(slots);
 }
 

@@ -45,8 +45,9 @@ public:
     /// Adds different tokens of another table, with their counts, in this order. None may be here already.
     /// Throws std::length_error as add() does.
     void append(const TokenTable& from, std::span<const std::size_t> numbers);
-    /// How many slots the look-up of a token that is here touches at most. (For tests: few, whatever the tokens are.)
+    /// For tests: how many slots the look-up of a token that is here touches at most, and the part of them in use.
     std::size_t longest_probe() const;
+    double load_factor() const;
 
 private:
     /// Up to 16 bytes of a token, whole and filled up with zeros; of a longer one, its hash.
@@ -90,7 +91,8 @@ private:
 
     std::uint64_t secret_ = process_secret();  // that of all tables: append() takes keys over
     std::vector<Token> tokens_;
-    std::vector<Slot, Allocator<Slot>> slots_;  // at most 2/3 in use; a token sits at home or next to it
+    std::vector<Slot, Allocator<Slot>>
+        slots_;  // at most 2/3 in use; a token sits at home or in the first that was free behind it
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
