@@ -2,6 +2,7 @@
 #include <embergrad/engine/product_packing.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include <embergrad/engine/simd.hpp>
 
@@ -11,12 +12,13 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 using Quad = Real __attribute__((vector_size(4 * sizeof(Real))));
-using QuadInMemory = Real __attribute__((vector_size(4 * sizeof(Real)), aligned(sizeof(Real)), may_alias));
 
 [[EMBERGRAD_AVX2, gnu::always_inline]] inline Quad load(const Real* from) {
-    return *reinterpret_cast<const QuadInMemory*>(from);
+    Quad x;
+    std::memcpy(&x, from, sizeof x);
+    return x;
 }
-[[EMBERGRAD_AVX2, gnu::always_inline]] inline void store(Real* to, Quad x) { *reinterpret_cast<QuadInMemory*>(to) = x; }
+[[EMBERGRAD_AVX2, gnu::always_inline]] inline void store(Real* to, Quad x) { std::memcpy(to, &x, sizeof x); }
 
 template <std::size_t n>
 [[EMBERGRAD_AVX2, gnu::always_inline]] inline void copy(const Real* from, Real* to) {
