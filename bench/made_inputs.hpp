@@ -13,6 +13,7 @@ inline embergrad::Array made_table(std::size_t v, std::size_t d) {
     return values;
 }
 
+/// Each below `below`.
 inline embergrad::IdArray random_ids(embergrad::Rng& rng, const embergrad::Shape& shape, std::size_t below) {
     embergrad::IdArray ids(shape);
     for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(below));

@@ -21,7 +21,7 @@ struct TokenBuffer {
     std::string lowered;
     std::string_view text;  ///< what the tokens are views into: the text, or it in small letters
     std::vector<std::string_view> tokens;
-    /// Where that ends; holds as long as the tokens.
+    /// The end of `text`; holds as long as the tokens.
     const char* text_end() const { return text.data() + text.size(); }
 };
 
