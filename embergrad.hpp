@@ -2,10 +2,10 @@
 #pragma once
 
 #include <embergrad/engine/build_info.hpp>
-#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/system/file.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/io/npy.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/layers/compressed_embedding.hpp>
@@ -34,6 +34,6 @@
 #include <embergrad/text/labelled_text.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/tokenizer.hpp>
-#include <embergrad/text/vector_format.hpp>
 #include <embergrad/text/vocabulary.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/format.hpp>
+#include <embergrad/vectors/word_vectors.hpp>

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <embergrad/engine/blas.hpp>
-#include <embergrad/engine/matrix_view.hpp>
-#include <embergrad/engine/memory.hpp>
-#include <embergrad/engine/packed_product.hpp>
+#include <embergrad/engine/kernels/product/blas.hpp>
+#include <embergrad/engine/kernels/product/matrix_view.hpp>
+#include <embergrad/engine/kernels/product/packed.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/engine/system/memory.hpp>
 #include <string>
 #include <vector>
 

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <optional>
 
-#include <embergrad/engine/row_math.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/kernels/lanes.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/tape.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {

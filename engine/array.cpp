@@ -5,7 +5,7 @@
 #include <cmath>
 #include <span>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -42,14 +42,7 @@ std::size_t element_count(const Shape& shape) {
     return count;
 }
 
-std::string to_string(const Shape& shape) {
-    std::string text = "(";
-    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-        if (axis > 0) text += ", ";
-        text += std::to_string(shape[axis]);
-    }
-    return text + (shape.size() == 1 ? ",)" : ")");
-}
+std::string to_string(const Shape& shape) { return detail::extents_text(shape); }
 
 std::string position_text(std::size_t flat, const Shape& shape) {
     Shape position = shape;

@@ -16,8 +16,8 @@
 #include <xtensor/xarray.hpp>
 #endif
 
-#include <embergrad/engine/config.hpp>
-#include <embergrad/engine/memory.hpp>
+#include <embergrad/engine/system/config.hpp>
+#include <embergrad/engine/system/memory.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -85,6 +85,12 @@ inline bool same_shape(const Shape& a, const Shape& b) {
 
 /// "(32, 50, 128)"; "(3,)" for one axis and "()" for a scalar, as Python writes them.
 std::string to_string(const Shape& shape);
+
+/// A piece of an array's flattened values: begin .. end - 1.
+struct Run {
+    std::size_t begin = 0, end = 0;
+    std::size_t size() const { return end - begin; }
+};
 
 /// The position of element `flat` of an array of this shape, innermost last: "(3, 17)".
 std::string position_text(std::size_t flat, const Shape& shape);

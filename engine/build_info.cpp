@@ -1,9 +1,9 @@
 // Compiler and machine, asked once they are known.
 #include <embergrad/engine/build_info.hpp>
 
-#include <embergrad/engine/blas.hpp>
-#include <embergrad/engine/parallel.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/kernels/product/blas.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

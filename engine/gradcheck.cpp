@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

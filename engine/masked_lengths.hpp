@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include <embergrad/engine/array.hpp>
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 

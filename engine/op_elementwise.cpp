@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include <embergrad/engine/accumulate.hpp>
-#include <embergrad/engine/error.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cstring>
 
-#include <embergrad/engine/embedding_rows.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/kernels/uncached_rows.hpp>
+#include <embergrad/engine/lookup_checks.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/parallel.hpp>
-#include <embergrad/engine/simd.hpp>
-#include <embergrad/engine/streaming.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

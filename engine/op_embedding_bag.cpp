@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include <embergrad/engine/embedding_rows.hpp>
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/lookup_checks.hpp>
 #include <embergrad/engine/masked_lengths.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/parallel.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

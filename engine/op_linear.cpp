@@ -1,8 +1,8 @@
 // Matrix products: both are one gemm forward and up to two on the way back.
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/gemm.hpp>
+#include <embergrad/engine/kernels/lanes.hpp>
+#include <embergrad/engine/kernels/product/gemm.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/row_math.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

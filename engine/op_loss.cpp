@@ -4,11 +4,11 @@
 #include <limits>
 #include <vector>
 
-#include <embergrad/engine/axis.hpp>
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/kernels/axis.hpp>
+#include <embergrad/engine/kernels/lanes.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/row_math.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include <embergrad/engine/accumulate.hpp>
-#include <embergrad/engine/axis.hpp>
+#include <embergrad/engine/kernels/axis.hpp>
+#include <embergrad/engine/kernels/lanes.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/kernels/vector_exp.hpp>
 #include <embergrad/engine/masked_lengths.hpp>
 #include <embergrad/engine/ops.hpp>
-#include <embergrad/engine/row_math.hpp>
-#include <embergrad/engine/simd.hpp>
-#include <embergrad/engine/vector_exp.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <string>
 
-#include <embergrad/engine/axis.hpp>
+#include <embergrad/engine/kernels/axis.hpp>
 #include <embergrad/engine/ops.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/row_sums.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -30,107 +29,7 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
     return runs;
 }
 
-/// All rows' values; returns where they end.
-Real* copy_values(const RowGradient& gradient, Real* to) {
-    const auto from = gradient.reader();
-    const std::size_t d = gradient.width();
-    for (std::size_t i = 0; i < gradient.size(); ++i) to = std::copy_n(from.row(i), d, to);
-    return to;
-}
-
 }  // namespace
-
-RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
-    : RowGradient(std::move(rows), std::make_shared<Array>(std::move(values))) {}
-
-RowGradient::RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values)
-    : RowGradient(std::move(rows), detail::RowValues(std::move(values))) {}
-
-RowGradient::RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources)
-    : RowGradient(std::move(rows), detail::RowValues(std::move(different), std::move(sources))) {}
-
-RowGradient::RowGradient(std::vector<std::int64_t> rows, detail::RowValues values)
-    : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
-    require(values_.shape()[0] == rows_.size(), "RowGradient: ", rows_.size(), " rows need values of shape (",
-            rows_.size(), ", D), not ", values_.shape());
-}
-
-void RowGradient::append(RowGradient&& other) { append(std::span(&other, 1)); }
-
-void RowGradient::append(std::span<RowGradient> others) {
-    std::size_t n = size(), d = width();
-    for (const RowGradient& other : others) {
-        if (other.size() == 0) continue;
-        if (n == 0) d = other.width();
-        require(other.width() == d, "RowGradient: cannot append rows of ", other.width(), " values to rows of ", d);
-        n += other.size();
-    }
-    for (; size() == 0 && !others.empty(); others = others.subspan(1)) {  // no copy: mostly there is but one
-        if (others.front().size() > 0 || width() == 0) *this = std::move(others.front());
-    }
-    if (n == size()) return;
-
-    auto joined = std::make_shared<Array>(Shape{n, d});
-    Real* end = copy_values(*this, joined->data());
-    rows_.reserve(n);
-    for (const RowGradient& other : others) {
-        end = copy_values(other, end);
-        rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
-    }
-    values_ = detail::RowValues(std::move(joined));
-    coalesced_ = false;
-}
-
-void RowGradient::coalesce() {
-    if (coalesced_) return;
-    const detail::RowSums all(*this);
-    std::vector<std::int64_t> rows(all.size());
-    Array sums(Shape{all.size(), width()});  // (n, D)
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        rows[i] = all.row(i);
-        Real* to = sums.data() + i * width();
-        const Real* sum = all.sum(i, to);
-        if (sum != to) std::copy_n(sum, width(), to);
-    }
-    rows_ = std::move(rows);
-    values_ = detail::RowValues(std::make_shared<Array>(std::move(sums)));
-    coalesced_ = true;
-}
-
-void RowGradient::erase_rows(const std::vector<bool>& gone) {
-    const auto is_gone = [&](std::int64_t row) { return gone[static_cast<std::size_t>(row)]; };
-    if (std::none_of(rows_.begin(), rows_.end(), is_gone)) return;
-    std::vector<std::size_t> kept;
-    kept.reserve(size());
-    for (std::size_t i = 0; i < size(); ++i) {
-        if (!is_gone(rows_[i])) kept.push_back(i);
-    }
-    values_.keep(kept);
-    std::erase_if(rows_, is_gone);
-    coalesced_ |= kept.size() < 2;
-}
-
-void RowGradient::check_fits(const Shape& table) const {
-    const bool empty = size() == 0 && width() == 0;
-    require(table.size() == 2 && (empty || values_.shape() == Shape{size(), table[1]}),
-            "Parameter: a gradient by rows of ", width(), " values does not fit a parameter of shape ", table);
-    const auto v = static_cast<std::int64_t>(table[0]);
-    for (std::int64_t row : rows_) {
-        require<std::out_of_range>(row >= 0 && row < v, "Parameter: a gradient for row ", row,
-                                   " does not fit a parameter of shape ", table);
-    }
-}
-
-void RowGradient::add_to(Array& dense) const {
-    check_fits(dense.shape());
-    const std::size_t d = width();
-    const auto from = reader();
-    for (std::size_t i = 0; i < size(); ++i) {
-        const Real* value = from.row(i);
-        Real* target = dense.data() + static_cast<std::size_t>(rows_[i]) * d;
-        for (std::size_t j = 0; j < d; ++j) target[j] += value[j];
-    }
-}
 
 Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);

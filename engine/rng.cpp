@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

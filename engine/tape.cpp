@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include <embergrad/engine/accumulate.hpp>
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/rounding.hpp>
+#include <embergrad/engine/system/divided_up.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -68,6 +68,11 @@ RecordPool::~RecordPool() {
     while (TapeRecord* record = pop(free_)) abandon(*record);
     pool_ended = true;
 }
+
+[[maybe_unused]] const bool release_is_known = [] {
+    detail::on_release_memory([] { pool.release(); });
+    return true;
+}();
 
 void shrink(Array& buffer) {
     if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
@@ -408,8 +413,6 @@ void Var::check_version() const {
 }
 
 namespace detail {
-
-void release_tape_records() { pool.release(); }
 
 void TapeRecord::release() {
     std::vector<std::unique_ptr<Node[]>>().swap(chunks);

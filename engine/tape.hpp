@@ -251,8 +251,6 @@ struct TapeRecord {
     void release();
 };
 
-/// Frees the nodes that the calling thread keeps for its next tapes.
-void release_tape_records();
 [[noreturn]] void fail_stale();
 [[noreturn]] void fail_leaf_write();
 

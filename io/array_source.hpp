@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/stored_real.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/file.hpp>
-#include <embergrad/engine/rounding.hpp>
+#include <embergrad/engine/system/divided_up.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/array_source.hpp>
 #include <embergrad/io/npy_header.hpp>
 

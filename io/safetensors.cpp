@@ -9,9 +9,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/file.hpp>
-#include <embergrad/engine/rounding.hpp>
+#include <embergrad/engine/system/divided_up.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/array_source.hpp>
 #include <embergrad/io/safetensors_header.hpp>
 

@@ -1,7 +1,7 @@
 // The check of the rank, and a draw that keeps the spread.
 #include <embergrad/layers/compressed_embedding.hpp>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/init.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -1,7 +1,7 @@
 // The check of p; the op does the rest.
 #include <embergrad/layers/dropout.hpp>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

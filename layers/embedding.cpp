@@ -1,7 +1,7 @@
 // The lookup layer and its options.
 #include <embergrad/layers/embedding.hpp>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -1,7 +1,7 @@
 // The bag layer and its options.
 #include <embergrad/layers/embedding_bag.hpp>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

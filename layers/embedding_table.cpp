@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/init.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/init.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -1,7 +1,7 @@
 // One layer after the other.
 #include <embergrad/layers/sequential.hpp>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

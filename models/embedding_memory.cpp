@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string_view>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

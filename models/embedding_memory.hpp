@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include <embergrad/engine/config.hpp>
 #include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <limits>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/linear.hpp>
 #include <embergrad/layers/relu.hpp>
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

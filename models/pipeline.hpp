@@ -14,7 +14,7 @@
 #include <embergrad/text/batch.hpp>
 #include <embergrad/text/tokenizer.hpp>
 #include <embergrad/text/vocabulary.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -9,10 +9,10 @@
 #include <optional>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
-#include <embergrad/text/vector_lines.hpp>
+#include <embergrad/vectors/lines.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/text/vocabulary.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/dropout.hpp>
 #include <embergrad/layers/linear.hpp>
 #include <embergrad/layers/relu.hpp>

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/optim/adam.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

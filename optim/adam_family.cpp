@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/gradient_runs.hpp>
-#include <embergrad/engine/row_sums.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/gradient/gradient_runs.hpp>
+#include <embergrad/engine/gradient/row_sums.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {

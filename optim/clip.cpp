@@ -9,7 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

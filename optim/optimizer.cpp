@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/optim/options.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -3,7 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/optim/optimizer.hpp>
 #include <embergrad/optim/options.hpp>
 #include <embergrad/optim/saved_values.hpp>

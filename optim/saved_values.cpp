@@ -4,7 +4,7 @@
 #include <charconv>
 #include <system_error>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 

@@ -6,10 +6,10 @@
 #include <iterator>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/gradient_runs.hpp>
-#include <embergrad/engine/row_sums.hpp>
-#include <embergrad/engine/simd.hpp>
+#include <embergrad/engine/gradient/gradient_runs.hpp>
+#include <embergrad/engine/gradient/row_sums.hpp>
+#include <embergrad/engine/kernels/simd.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

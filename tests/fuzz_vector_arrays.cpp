@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include <embergrad/engine/file.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/engine/system/file.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 namespace {
 

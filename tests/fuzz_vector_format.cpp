@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include <embergrad/text/vector_format.hpp>
+#include <embergrad/vectors/format.hpp>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace embergrad;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include <embergrad/text/vector_reader.hpp>
+#include <embergrad/vectors/reader.hpp>
 
 namespace {
 

@@ -29,8 +29,8 @@ link_and_run() {  # what it shows, object, flag...
 check_headers() {  # nothing on the user's include path but one folder, without what is internal
     [[ $(ls "$include") == embergrad ]] || fail "include/ holds $(ls "$include")"
     local internal
-    for internal in axis blas simd; do
-        [[ ! -e $include/embergrad/engine/$internal.hpp ]] || fail "$internal.hpp is internal, but installed"
+    for internal in engine/kernels/axis engine/kernels/product/blas engine/kernels/simd; do
+        [[ ! -e $include/embergrad/$internal.hpp ]] || fail "$internal.hpp is internal, but installed"
     done
     ! "${compiler[@]}" -std=c++20 "${cflags[@]}" -M "$consumer" | grep nlohmann || fail "embergrad.hpp includes JSON"
 }

@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include <embergrad/engine/matrix_view.hpp>
+#include <embergrad/engine/kernels/product/matrix_view.hpp>
 #include <embergrad/engine/rng.hpp>
 
 namespace embergrad::testing {

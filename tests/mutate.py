@@ -36,7 +36,7 @@ def operators(line):
 
 def sites():
     for folder in FOLDERS:
-        for path in sorted((ROOT / folder).glob("*.[ch]pp")):
+        for path in sorted((ROOT / folder).glob("**/*.[ch]pp")):
             for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
                 for begin, operator in operators(line):
                     yield path.relative_to(ROOT), number, begin, operator

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 using namespace embergrad;
 

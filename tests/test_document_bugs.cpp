@@ -30,7 +30,7 @@
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/text/batch.hpp>
 #include <embergrad/text/vocabulary.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 #include "reference/document_says.hpp"
 #include "support.hpp"

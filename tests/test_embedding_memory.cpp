@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/layers/embedding.hpp>
 #include <embergrad/models/embedding_memory.hpp>
 #include <embergrad/optim/adagrad.hpp>

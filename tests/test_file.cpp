@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 
 using namespace embergrad;

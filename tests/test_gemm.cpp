@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include <embergrad/engine/blas.hpp>
-#include <embergrad/engine/gemm.hpp>
+#include <embergrad/engine/kernels/product/blas.hpp>
+#include <embergrad/engine/kernels/product/gemm.hpp>
 #include <embergrad/tests/matrix.hpp>
 #include <embergrad/tests/threads.hpp>
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/text/labelled_text.hpp>
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/text/line_reader.hpp>
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
-#include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/npy.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 

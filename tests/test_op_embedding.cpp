@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/streaming.hpp>
+#include <embergrad/engine/kernels/uncached_rows.hpp>
 
 #include "support.hpp"
 #include "threads.hpp"

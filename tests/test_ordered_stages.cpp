@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/ordered_stages.hpp>
+#include <embergrad/engine/system/ordered_stages.hpp>
 #include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;

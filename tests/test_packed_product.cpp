@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include <embergrad/engine/packed_product.hpp>
+#include <embergrad/engine/kernels/product/packed.hpp>
 #include <embergrad/tests/matrix.hpp>
 
 using namespace embergrad;

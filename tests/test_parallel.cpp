@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/models/pretrained.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/tests/shared_data.hpp>

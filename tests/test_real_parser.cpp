@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/text/real_parser.hpp>
+#include <embergrad/vectors/real_parser.hpp>
 
 #include "support.hpp"
 

@@ -1,4 +1,4 @@
-#include <embergrad/engine/row_order.hpp>
+#include <embergrad/engine/kernels/row_order.hpp>
 
 #include <algorithm>
 #include <cstdint>

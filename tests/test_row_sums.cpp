@@ -1,4 +1,4 @@
-#include <embergrad/engine/row_sums.hpp>
+#include <embergrad/engine/gradient/row_sums.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -1,5 +1,5 @@
 // The values of a gradient by rows: shared arrays, rows held once for many, and who gets to see which.
-#include <embergrad/engine/row_values.hpp>
+#include <embergrad/engine/gradient/row_values.hpp>
 
 #include <algorithm>
 #include <memory>

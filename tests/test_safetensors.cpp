@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/safetensors.hpp>
 
 using namespace embergrad;

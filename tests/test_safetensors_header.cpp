@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/io/safetensors_header.hpp>
 #include <embergrad/tests/temporary_folder.hpp>

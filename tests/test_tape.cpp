@@ -20,8 +20,8 @@
 #include <vector>
 
 #include <embergrad/engine/gradcheck.hpp>
-#include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/tests/threads.hpp>
 
 using namespace embergrad;

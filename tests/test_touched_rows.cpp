@@ -1,4 +1,4 @@
-#include <embergrad/engine/touched_rows.hpp>
+#include <embergrad/engine/gradient/touched_rows.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/gradient_runs.hpp>
+#include <embergrad/engine/gradient/gradient_runs.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>

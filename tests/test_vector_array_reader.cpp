@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
-#include <embergrad/text/vector_reader.hpp>
+#include <embergrad/vectors/reader.hpp>
 
 using namespace embergrad;
 using detail::ByteSource;

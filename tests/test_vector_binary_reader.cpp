@@ -13,13 +13,13 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/tests/vector_sink.hpp>
-#include <embergrad/text/vector_reader.hpp>
+#include <embergrad/vectors/reader.hpp>
 
 using namespace embergrad;
 using namespace embergrad::testing;

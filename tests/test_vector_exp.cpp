@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <embergrad/engine/kernels/vector_exp.hpp>
 #include <embergrad/engine/rng.hpp>
-#include <embergrad/engine/vector_exp.hpp>
 
 using embergrad::Rng;
 using embergrad::detail::exp_nonpositive;

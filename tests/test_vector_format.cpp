@@ -11,10 +11,10 @@
 #include <vector>
 
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/io/byte_source.hpp>
 #include <embergrad/tests/shared_data.hpp>
 #include <embergrad/tests/support.hpp>
-#include <embergrad/text/byte_source.hpp>
-#include <embergrad/text/vector_format.hpp>
+#include <embergrad/vectors/format.hpp>
 
 using namespace embergrad;
 using namespace embergrad::testing;

@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/tests/threads.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 using namespace embergrad;
 using namespace embergrad::testing;

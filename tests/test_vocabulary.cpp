@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/text/vocabulary.hpp>
 

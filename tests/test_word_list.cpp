@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
-#include <embergrad/text/word_list.hpp>
+#include <embergrad/vectors/word_list.hpp>
 
 using namespace embergrad;
 using detail::WordList;

@@ -15,17 +15,17 @@
 #include <type_traits>
 #include <vector>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/file.hpp>
-#include <embergrad/engine/memory.hpp>
 #include <embergrad/engine/rng.hpp>
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/file.hpp>
+#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/shared_data.hpp>
 #include <embergrad/tests/support.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 #include <embergrad/tests/threads.hpp>
 #include <embergrad/text/line_reader.hpp>
-#include <embergrad/text/word_vectors.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
 
 using namespace embergrad;
 using namespace embergrad::testing;

@@ -6,7 +6,7 @@
 #include <functional>
 #include <thread>
 
-#include <embergrad/engine/parallel.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::testing {
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/text/vector_reader.hpp>
+#include <embergrad/vectors/reader.hpp>
 
 namespace embergrad::testing {
 

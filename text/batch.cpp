@@ -5,7 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
 

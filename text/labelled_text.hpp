@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/file.hpp>
 #include <embergrad/text/utf8.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {

@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include <embergrad/engine/config.hpp>
-#include <embergrad/engine/memory.hpp>
+#include <embergrad/engine/system/config.hpp>
+#include <embergrad/engine/system/memory.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 

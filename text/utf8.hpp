@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include <embergrad/engine/config.hpp>
+#include <embergrad/engine/system/config.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 

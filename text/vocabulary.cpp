@@ -1,22 +1,17 @@
-// Counting, ranking, looking up; and a file format that is checked line by line.
+// Counting, ranking and looking up words.
 #include <embergrad/text/vocabulary.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <utility>
 
-#include <embergrad/engine/error.hpp>
-#include <embergrad/engine/file.hpp>
+#include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
 using detail::TokenTable;
-
-constexpr std::string_view kFirstLine = "embergrad vocabulary 1";
-constexpr std::string_view kRoles[] = {"pad", "unk", "bos", "eos"};
 
 TokenTable count_words(std::span<const std::string> texts, const Tokenizer& tokenizer) {
     TokenTable words;
@@ -162,109 +157,5 @@ std::optional<std::int64_t> Vocabulary::id(std::string_view token) const {
 const std::string& Vocabulary::token(std::int64_t id) const { return table_.token(index(id)); }
 
 std::int64_t Vocabulary::count(std::int64_t id) const { return table_.count(index(id)); }
-
-void Vocabulary::save(const std::filesystem::path& path) const {
-    const TokenizerOptions& options = tokenizer_.options();
-    std::string text(kFirstLine);
-    text += options.lowercase ? "\nlowercase 1" : "\nlowercase 0";
-    text += options.detach_punctuation ? "\ndetach_punctuation 1" : "\ndetach_punctuation 0";
-    text += "\nspecials";
-    for (std::size_t role = 0; role < kSpecials; ++role)
-        if (special_ids_[role]) text.append(" ").append(kRoles[role]);
-    text.append("\ntokens ").append(std::to_string(size())).append("\n");
-    for (std::size_t i = 0; i < size(); ++i)
-        text.append(table_.token(i)).append("\t").append(std::to_string(table_.count(i))).append("\n");
-    write_file_atomically(path, text);
-}
-
-namespace {
-
-/// A line that must be there, and whole.
-std::string_view next_line(LineReader& lines) {
-    const std::optional<std::string_view> line = lines.next();
-    if (!line || !lines.complete()) lines.fail("the file is cut short");
-    return *line;
-}
-
-/// A number as save() writes it: digits without a sign or leading zeros.
-std::int64_t parse_number(std::string_view text, const LineReader& lines) {
-    std::int64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    const bool plain = text == "0" || (!text.empty() && text.front() >= '1' && text.front() <= '9');
-    if (error != std::errc() || stop != end || !plain) lines.fail(in_quotes(text), " is not a count");
-    return number;
-}
-
-/// What follows "name" on the next line.
-std::string_view next_field(LineReader& lines, std::string_view name) {
-    const std::string_view line = next_line(lines);
-    if (!line.starts_with(name)) lines.fail("expected \"", name, "...\", found ", in_quotes(line));
-    return line.substr(name.size());
-}
-
-bool next_flag(LineReader& lines, std::string_view name) {
-    const std::string_view field = next_field(lines, name);
-    if (field != "0" && field != "1") lines.fail(name, in_quotes(field), ": must be 0 or 1");
-    return field == "1";
-}
-
-/// Which special tokens there are, from "specials pad unk".
-std::array<bool, std::size(kRoles)> next_specials(LineReader& lines) {
-    const std::string_view field = next_field(lines, "specials");
-    std::string_view rest = field;
-    std::array<bool, std::size(kRoles)> there{};
-    for (std::size_t role = 0; role < there.size(); ++role) {
-        const std::string word = " " + std::string(kRoles[role]);
-        there[role] = rest.starts_with(word);
-        if (there[role]) rest.remove_prefix(word.size());
-    }
-    if (!rest.empty()) lines.fail("expected some of \" pad unk bos eos\" in this order, found ", in_quotes(field));
-    return there;
-}
-
-/// The next token and its count, after those the table holds; the first `specials` are special tokens.
-void next_entry(LineReader& lines, TokenTable& table, std::size_t specials) {
-    const std::string_view line = next_line(lines);
-    const std::size_t tab = line.find('\t');
-    if (tab == line.npos) lines.fail("no tab in ", in_quotes(line));
-    const std::string_view token = line.substr(0, tab);
-    if (token.empty()) lines.fail("an empty token");
-    if (std::any_of(token.begin(), token.end(), is_space)) lines.fail("white space in the token ", in_quotes(token));
-    if (table.find(token) >= 0) lines.fail("the token ", in_quotes(token), " is there twice");
-
-    const std::int64_t count = parse_number(line.substr(tab + 1), lines);
-    const std::size_t id = table.size();
-    if (id < specials && count != 0) lines.fail("the special token ", in_quotes(token), " has a count of ", count);
-    if (id >= specials && count == 0) lines.fail("the word ", in_quotes(token), " has a count of 0");
-    if (id > specials && count > table.count(id - 1))
-        lines.fail("the count of ", in_quotes(token), " is above the one before it");
-    table.add(token, count);
-}
-
-}  // namespace
-
-Vocabulary Vocabulary::load(const std::filesystem::path& path) {
-    LineReader lines(path);
-    if (lines.next() != kFirstLine || !lines.complete())
-        lines.fail("not a vocabulary: its first line would be \"", kFirstLine, "\"");
-    Vocabulary vocabulary({.pad_token = {}, .unk_token = {}, .bos_token = {}, .eos_token = {}});
-    TokenizerOptions options;
-    options.lowercase = next_flag(lines, "lowercase ");
-    options.detach_punctuation = next_flag(lines, "detach_punctuation ");
-    vocabulary.tokenizer_ = Tokenizer(options);
-
-    const std::array<bool, kSpecials> there = next_specials(lines);
-    std::size_t& specials = vocabulary.special_count_;
-    for (std::size_t role = 0; role < kSpecials; ++role)
-        if (there[role]) vocabulary.special_ids_[role] = static_cast<std::int64_t>(specials++);
-    const auto size = static_cast<std::size_t>(parse_number(next_field(lines, "tokens "), lines));
-    if (size < specials) lines.fail(size, " tokens, of which ", specials, " special ones");
-    while (vocabulary.size() < size) next_entry(lines, vocabulary.table_, specials);  // no room is made on its word
-    if (lines.next()) lines.fail("more than ", size, " tokens");
-    return vocabulary;
-}
-
-bool detail::begins_vocabulary(std::string_view line) { return line == kFirstLine; }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,113 @@
+// Checks, norms and counts of lookups.
+#include <embergrad/engine/lookup_checks.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <embergrad/engine/system/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {
+
+/// The largest |x|, or for a negative q the smallest; NaN if there is one.
+double extreme(const Real* row, std::size_t d, double q) {
+    double most = q < 0 ? std::numeric_limits<double>::infinity() : 0;
+    for (std::size_t j = 0; j < d; ++j) {
+        const double x = std::abs(static_cast<double>(row[j]));
+        if (std::isnan(x)) return x;
+        most = q < 0 ? std::min(most, x) : std::max(most, x);
+    }
+    return most;
+}
+
+/// The sum of |x / unit|^q.
+double power_sum(const Real* row, std::size_t d, double q, double unit) {
+    double sum = 0;
+    for (std::size_t j = 0; j < d; ++j) {
+        const double x = std::abs(static_cast<double>(row[j])) / unit;
+        sum += q == 2 ? x * x : q == 1 ? x : std::pow(x, q);
+    }
+    return sum;
+}
+
+double root(double sum, double q) { return q == 2 ? std::sqrt(sum) : q == 1 ? sum : std::pow(sum, 1 / q); }
+
+/// The q-norm of a row in double; where the powers overflow or vanish, relative to the largest of the row.
+double row_norm(const Real* row, std::size_t d, double q) {
+    if (q == 0) return static_cast<double>(std::count_if(row, row + d, [](Real x) { return x != 0; }));
+    if (std::isinf(q)) return extreme(row, d, q);
+    const double sum = power_sum(row, d, q, 1);
+    if (std::isnormal(sum)) return root(sum, q);
+    const double most = extreme(row, d, q);
+    if (most == 0 || !std::isfinite(most)) return most;
+    return most * root(power_sum(row, d, q, most), q);
+}
+
+}  // namespace
+
+void check_lookup_options(std::string_view op, const EmbeddingOptions& options, std::size_t v) {
+    if (options.padding_idx) {
+        const auto rows = static_cast<std::int64_t>(v);
+        require(*options.padding_idx >= -rows && *options.padding_idx < rows, op, ": padding_idx ",
+                *options.padding_idx, " must be within a table of ", v, " rows");
+    }
+    require(!options.max_norm || *options.max_norm >= 0, op, ": max_norm must not be negative or NaN, but got ",
+            options.max_norm.value_or(0));
+    require(!std::isnan(options.norm_type), op, ": norm_type must not be NaN");
+}
+
+void check_table(std::string_view op, const Parameter& table) {
+    require(table.shape().size() == 2, op, ": the table must be (V, D), not ", table.shape());
+}
+
+void check_ids(std::string_view op, const IdArray& ids, std::size_t v) {
+    if (const std::optional<std::size_t> i = first_outside(ids, v))
+        fail<std::out_of_range>(op, ": id ", ids.data()[*i], " at position ", position_text(*i, ids.shape()),
+                                " is outside a table of ", v, " rows");
+}
+
+std::int64_t resolve_padding(const EmbeddingOptions& options, std::size_t v) {
+    if (!options.padding_idx) return kNoRow;
+    return *options.padding_idx < 0 ? *options.padding_idx + static_cast<std::int64_t>(v) : *options.padding_idx;
+}
+
+Real renorm_factor(const Real* row, std::size_t d, const EmbeddingOptions& options) {
+    const double norm = row_norm(row, d, options.norm_type);
+    return norm > *options.max_norm ? static_cast<Real>(*options.max_norm / (norm + 1e-7)) : Real{1};
+}
+
+void scale_row(Real* row, std::size_t d, Real factor) {
+    if (factor == 1) return;
+    for (std::size_t j = 0; j < d; ++j) row[j] *= factor;
+}
+
+void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options) {
+    IdVector rows(ids.data(), ids.data() + ids.size());
+    std::sort(rows.begin(), rows.end());
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    const std::size_t d = table.shape()[1];
+    const bool any_frozen = table.has_frozen_rows();
+    Real* values = nullptr;
+    for (std::int64_t row : rows) {
+        if (any_frozen && table.is_frozen(static_cast<std::size_t>(row))) continue;
+        const std::size_t offset = static_cast<std::size_t>(row) * d;
+        const Real factor = renorm_factor(table.value().data() + offset, d, options);
+        if (factor == 1) continue;
+        if (values == nullptr) values = table.mutable_value().data();
+        scale_row(values + offset, d, factor);
+    }
+}
+
+RealVector inverse_counts(const IdArray& ids) {
+    IdVector sorted(ids.data(), ids.data() + ids.size());
+    std::sort(sorted.begin(), sorted.end());
+    RealVector inverse(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), ids.data()[i]);
+        inverse[i] = 1 / static_cast<Real>(last - first);
+    }
+    return inverse;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,71 @@
+// Files: read at once or piece by piece, and written so that a reader finds the old content or the new, never a half.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <embergrad/engine/system/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// A file that is written piece by piece and takes its place as one step: a temporary file beside it, then fsync,
+/// rename, fsync of the folder. Without commit(), or if anything fails, the old file is untouched and no temporary one
+/// is left. Everything throws std::runtime_error with the path and the reason. A file that was there keeps its
+/// permissions, a symbolic link stays one (its target is written). Folders, devices and pipes are refused. (Should only
+/// the last step, the fsync of the folder, fail, the new file is in place, but a loss of power could still bring the
+/// old one back.)
+class AtomicFile {
+public:
+    explicit AtomicFile(const std::filesystem::path& path);
+    AtomicFile(AtomicFile&&) noexcept;
+    AtomicFile& operator=(AtomicFile&&) noexcept;
+    ~AtomicFile();
+
+    void write(std::span<const std::byte> bytes);
+    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+    /// What was written so far is on the disk when this returns.
+    void flush();
+    /// Flushes, and puts the file into its place; the last call.
+    void commit();
+
+private:
+    struct Files;
+    std::unique_ptr<Files> files_;
+};
+
+/// The same for what is in memory already.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> pieces);
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+/// A file or a pipe, read from its beginning to its end in pieces. Throws std::runtime_error as read_file.
+class FileReader {
+public:
+    explicit FileReader(const std::filesystem::path& path);
+    FileReader(FileReader&&) noexcept;
+    FileReader& operator=(FileReader&&) noexcept;
+    ~FileReader();
+
+    /// Fills the buffer as far as the file goes and gives how much that was: less than there is room only at the end.
+    std::size_t read(std::span<char> buffer);
+    /// All that is left. Throws std::runtime_error if the file is longer than max_bytes.
+    std::string read_rest(std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+    /// How long the file says it is; nothing for a pipe.
+    std::optional<std::size_t> size() const;
+
+private:
+    struct File;
+    std::unique_ptr<File> file_;
+};
+
+/// All bytes of a file or of a pipe. Throws std::runtime_error with the path and the reason: missing, a folder or a
+/// device, unreadable, longer than max_bytes.
+std::string read_file(const std::filesystem::path& path,
+                      std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

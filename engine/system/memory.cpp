@@ -1,0 +1,199 @@
+// Size classes with eight steps a doubling (at most 12.5 % unused; from 2 MiB on also the rest of a huge page), one
+// list of free blocks a class and thread.
+#include <embergrad/engine/system/memory.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstdlib>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define EMBERGRAD_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EMBERGRAD_ADDRESS_SANITIZER
+#endif
+#endif
+#ifdef EMBERGRAD_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#endif
+
+#include <embergrad/engine/system/divided_up.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kTiny = 16;  // a scalar is not aligned to 64: the C library would spend 190 bytes on it, not 32
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kSmall = std::size_t{64} << 10;     // below this a class may keep kSmallKept at most
+constexpr std::size_t kSmallKept = std::size_t{8} << 20;  // (a million scalars must not stay for ever)
+constexpr std::size_t kClasses = 8 * 64;
+
+std::atomic<std::size_t> kept_at_most{std::size_t{1} << 30};
+std::atomic<void (*)()> release_first{nullptr};
+
+/// The class of a size: tiny ones, sizes up to 512 in steps of 64, then eight steps a doubling.
+std::size_t class_of(std::size_t bytes) {
+    if (bytes <= kTiny) return 0;
+    const std::size_t units = detail::divided_up(bytes, kAlignment);
+    if (units <= 8) return units;
+    const auto shift = static_cast<std::size_t>(std::bit_width(units - 1)) - 4;  // leaves a number of 9..16 eighths
+    const std::size_t eighths = ((units - 1) >> shift) + 1;
+    return shift * 8 + eighths;
+}
+
+/// The largest size of a class: what its blocks really hold.
+std::size_t size_of_class(std::size_t size_class) {
+    if (size_class == 0) return kTiny;
+    if (size_class <= 8) return size_class * kAlignment;
+    const std::size_t shift = (size_class - 9) / 8;
+    return ((size_class - shift * 8) << shift) * kAlignment;
+}
+
+// AddressSanitizer does not know that a kept block is free, nor how much of it was asked for.
+#ifdef EMBERGRAD_ADDRESS_SANITIZER
+void allow_access(void* begin, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(begin, bytes); }
+void forbid_access(void* begin, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
+#else
+void allow_access(void*, std::size_t) {}
+void forbid_access(void*, std::size_t) {}
+#endif
+
+void* system_allocate(std::size_t bytes) {
+    const bool large = bytes >= kHugePage;
+    const std::size_t alignment = large ? kHugePage : kAlignment;
+    void* block =
+        bytes <= kTiny ? std::malloc(bytes) : std::aligned_alloc(alignment, detail::rounded_up(bytes, alignment));
+    if (block == nullptr) throw std::bad_alloc();
+#ifdef __linux__
+    if (large) madvise(block, bytes, MADV_HUGEPAGE);  // row gathers and updates miss the TLB otherwise
+#endif
+    return block;
+}
+
+/// The free blocks a thread keeps.
+class BlockCache {
+public:
+    ~BlockCache();
+
+    void* allocate(std::size_t bytes) {
+        const std::size_t size_class = class_of(bytes);
+        const std::size_t size = size_of_class(size_class);
+        FreeList& list = free_[size_class];
+        if (list.first != nullptr) {
+            stats_.kept_bytes -= size;
+            --list.blocks;
+            void* block = std::exchange(list.first, list.first->next);
+            allow_access(block, bytes);
+            return block;
+        }
+        void* block = system_allocate(size);
+        forbid_access(static_cast<char*>(block) + bytes, size - bytes);
+        ++stats_.system_allocations;
+        stats_.system_bytes += size;
+        return block;
+    }
+
+    void release(void* block, std::size_t bytes) noexcept {
+        const std::size_t size_class = class_of(bytes);
+        const std::size_t size = size_of_class(size_class);
+        FreeList& list = free_[size_class];
+        const bool full = size < kSmall && list.blocks * size >= kSmallKept;
+        if (full || stats_.kept_bytes + size > kept_at_most.load(std::memory_order_relaxed)) return std::free(block);
+        allow_access(block, sizeof(FreeBlock));
+        list.first = ::new (block) FreeBlock{list.first};
+        forbid_access(list.first + 1, size - sizeof(FreeBlock));
+        ++list.blocks;
+        stats_.kept_bytes += size;
+    }
+
+    void clear() {
+        for (FreeList& list : free_) {
+            while (list.first != nullptr) std::free(std::exchange(list.first, list.first->next));
+            list.blocks = 0;
+        }
+        stats_.kept_bytes = 0;
+    }
+
+    const MemoryStats& stats() const { return stats_; }
+
+private:
+    /// A free block holds the address of the next: keeping blocks takes no memory and cannot fail.
+    struct FreeBlock {
+        FreeBlock* next;
+    };
+    struct FreeList {
+        FreeBlock* first = nullptr;
+        std::size_t blocks = 0;
+    };
+
+    std::array<FreeList, kClasses> free_;
+    MemoryStats stats_;
+};
+
+// Arrays with static storage are freed after the thread's cache is gone: they go straight to the system then.
+thread_local bool cache_ended = false;
+thread_local BlockCache cache;
+
+BlockCache::~BlockCache() {
+    clear();
+    cache_ended = true;
+}
+
+}  // namespace
+
+namespace detail {
+
+void* allocate_block(std::size_t bytes) {
+    if (bytes == 0) return nullptr;
+    return cache_ended ? system_allocate(size_of_class(class_of(bytes))) : cache.allocate(bytes);
+}
+
+void free_block(void* block, std::size_t bytes) noexcept {
+    if (block == nullptr) return;
+    if (cache_ended) return std::free(block);
+    cache.release(block, bytes);
+}
+
+void forget_contents([[maybe_unused]] void* begin, [[maybe_unused]] std::size_t bytes) noexcept {
+#ifdef __linux__
+    constexpr std::size_t page = std::size_t{64} << 10;  // a multiple of every machine's
+    const auto address = reinterpret_cast<std::uintptr_t>(begin);
+    const std::size_t before = (page - address % page) % page;
+    if (bytes < before + page) return;
+    madvise(static_cast<char*>(begin) + before, (bytes - before) / page * page, MADV_DONTNEED);
+#endif
+}
+
+void trim_heap() {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void on_release_memory(void (*release)()) { release_first = release; }
+
+}  // namespace detail
+
+MemoryStats memory_stats() { return cache.stats(); }
+
+void release_memory() {
+    if (const auto release = release_first.load()) release();
+    cache.clear();
+    detail::trim_heap();
+}
+
+void set_memory_cap(std::size_t bytes) { kept_at_most = bytes; }
+std::size_t memory_cap() { return kept_at_most; }
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

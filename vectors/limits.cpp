@@ -1,0 +1,103 @@
+// A format can hold a word if a reader takes it for the same word.
+#include <embergrad/vectors/limits.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/text/line_reader.hpp>
+#include <embergrad/text/utf8.hpp>
+#include <embergrad/text/vocabulary.hpp>
+#include <embergrad/vectors/lines.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {
+
+bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
+
+bool is_space_or_tab(char byte) { return byte == ' ' || byte == '\t'; }
+
+/// Whether a reader would take the first line of a file for "N D".
+bool looks_like_header(std::string_view word, std::span<const Real> vector) {
+    if (vector.size() != 1) return false;
+    std::array<char, 32> number;
+    char* const end = std::to_chars(number.data(), number.data() + number.size(), vector[0]).ptr;
+    const std::string line = std::string(word) + ' ' + std::string(number.data(), end);
+    VectorLines lines(line);
+    return next_header(lines).has_value();
+}
+
+std::string wrong_in_text(std::string_view word) {
+    const bool padded = is_space_or_tab(word.front()) || is_space_or_tab(word.back());
+    return padded ? "begins or ends with white space" : "";
+}
+
+std::string wrong_at_start_of_text(std::string_view word, std::span<const Real> vector) {
+    if (word.starts_with(kByteOrderMark)) return "would begin the file with a byte order mark";
+    if (looks_like_header(word, vector)) return "would begin the file with what looks like a header";
+    return "";
+}
+
+std::string wrong_in_words_file(std::string_view word, bool first) {
+    if (word.ends_with('\r')) return "ends with a carriage return";
+    if (first && word.starts_with(kByteOrderMark)) return "would begin the file of words with a byte order mark";
+    if (first && begins_vocabulary(word)) return "would begin the file of words as Vocabulary::save does";
+    return "";
+}
+
+std::string wrong_word(VectorFormat format, std::string_view word, std::span<const Real> vector, bool first) {
+    if (format == VectorFormat::projector) return "";  // words are escaped
+    if (word.empty()) return "is empty";
+    if (word.find('\n') != word.npos) return "has a line end";
+    if (is_array(format)) return wrong_in_words_file(word, first);
+    if (format == VectorFormat::word2vec_binary) return word.find(' ') != word.npos ? "has a space" : "";
+    const std::string wrong = wrong_in_text(word);
+    return wrong.empty() && first && format == VectorFormat::text ? wrong_at_start_of_text(word, vector) : wrong;
+}
+
+std::string wrong_number(VectorFormat format, std::span<const Real> vector) {
+    const bool rounded = format == VectorFormat::word2vec_binary;
+    const auto fits = [=](Real value) { return std::isfinite(rounded ? static_cast<float>(value) : value); };
+    const auto wrong = std::find_if_not(vector.begin(), vector.end(), fits);
+    if (is_array(format) || wrong == vector.end()) return "";
+    return "has the number " + number_text(static_cast<double>(*wrong)) + " at position " +
+           std::to_string(wrong - vector.begin()) + (std::isfinite(*wrong) ? ", too large for a float" : "");
+}
+
+/// "; npy can": a format that can hold it, if there is one.
+std::string remedy(std::string_view word, std::span<const Real> vector, bool first) {
+    for (const VectorFormat format : {VectorFormat::word2vec_text, VectorFormat::npy})
+        if (what_cannot_be_held(format, word, vector, first).empty())
+            return "; " + std::string(to_string(format)) + " can, and skip_unwritable leaves it out";
+    return "; skip_unwritable leaves it out";
+}
+
+}  // namespace
+
+bool has_words_file(VectorFormat format) { return is_array(format) || format == VectorFormat::projector; }
+
+std::string what_cannot_be_held(VectorFormat format, std::string_view word, std::span<const Real> vector, bool first) {
+    const std::string wrong = wrong_word(format, word, vector, first);
+    return wrong.empty() ? wrong_number(format, vector) : wrong;
+}
+
+std::vector<std::size_t> writable_rows(const WordVectors& vectors, VectorFormat format, bool skip) {
+    std::vector<std::size_t> rows;
+    rows.reserve(vectors.size());
+    for (std::size_t row = 0; row < vectors.size(); ++row) {
+        const std::string_view word = vectors.word(row);
+        const std::string wrong = what_cannot_be_held(format, word, vectors[row], rows.empty());
+        if (wrong.empty())
+            rows.push_back(row);
+        else if (!skip)
+            fail<std::invalid_argument>("WordVectors::save: word ", row, ", ", in_quotes(word), ", ", wrong, ": ",
+                                        to_string(format), " cannot hold it", remedy(word, vectors[row], rows.empty()));
+    }
+    require(!rows.empty() || is_array(format), "WordVectors::save: ", to_string(format), " can hold none of ",
+            counted(vectors.size(), "word"));
+    return rows;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,0 +1,64 @@
+// Files of word vectors, read piece by piece: who wants the vectors is told of each in the order of the file.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <embergrad/io/byte_source.hpp>
+#include <embergrad/vectors/word_vectors.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+/// What becomes of the vectors.
+class VectorSink {
+public:
+    virtual ~VectorSink() = default;
+
+    /// Once, before the first vector. `lines`: at most so many are to come, if that is known.
+    void start(std::size_t d, std::optional<std::size_t> lines) {
+        d_ = d;
+        make_room(lines);
+    }
+    /// D.
+    std::size_t dimension() const { return d_; }
+    /// Whether there are words it does not want.
+    virtual bool selects() const = 0;
+    /// Whether this word's vector is to be read at all. Asked from several threads.
+    virtual bool wants(std::string_view word) const = 0;
+    /// Words that are wanted and their vectors, (words.size(), D). Gives how many of them were not there before.
+    virtual std::size_t add(std::span<const std::string_view> words, const Real* vectors) = 0;
+
+protected:
+    virtual void make_room(std::optional<std::size_t> lines) = 0;
+
+private:
+    std::size_t d_ = 0;
+};
+
+/// What a reader needs to know of a file.
+struct VectorFile {
+    std::unique_ptr<ByteSource> source;
+    std::string name;  ///< begins the messages
+    /// For text whose words are all wanted: how many lines there are, if that can be found out.
+    std::function<std::optional<std::size_t>()> count_lines = [] { return std::nullopt; };
+    std::size_t block_bytes = std::size_t{1} << 20;  ///< to read at a time
+};
+
+/// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many
+/// there are. Throws as WordVectors::load.
+WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
+/// word2vec's binary file. A vector that is not finite is a bad line, whose number is the word's.
+WordVectorsReport read_binary_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
+/// NumPy's array or a tensor of a safetensors file, (N, D), and options.words. Row by row, without holding the file; so
+/// an array in Fortran's order is refused. A row that is not finite is a bad line; the first row's number is 1.
+/// Refused, too, are other numbers of words than rows, and rows that words share through a tensor "mapping"
+/// (model2vec).
+WordVectorsReport read_array_vectors(VectorFile file, VectorFormat format, const WordVectorsOptions& options,
+                                     VectorSink& sink);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

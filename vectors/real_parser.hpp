@@ -1,0 +1,27 @@
+// Decimal numbers to reals: exact to the last bit, and fast for those that files of vectors hold.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <embergrad/engine/system/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+/// Reads the number in decimal notation that stands at `at` ("-0.25", "1e-5", "+3", ".5") and gives its end, or nullptr
+/// if there is none or if it is not finite (nan, inf, too large for a Real). The value is the Real nearest to what is
+/// written, ties to even, as std::from_chars gives it; what is too small is a zero of its sign. Nothing at or behind
+/// `end` is read.
+const char* parse_real(const char* at, const char* end, Real& value);
+
+/// The same by std::from_chars alone: the twin that parse_real is tested against, and what it falls back on.
+const char* parse_real_slowly(const char* at, const char* end, Real& value);
+
+/// Reads n numbers, each behind spaces or tabs, that take up the whole text: the loop over parse_real, its fast path
+/// inside. What stands behind the text up to `readable_end` may be looked at.
+bool parse_reals(std::string_view text, const char* readable_end, std::size_t n, Real* to);
+
+/// Whether all of the text reads as a number, be it finite or not.
+bool is_number(std::string_view text);
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

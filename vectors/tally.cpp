@@ -1,0 +1,55 @@
+// What bad lines and the caller's wishes come to is decided here, once for all formats.
+#include <embergrad/vectors/tally.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include <embergrad/engine/system/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {
+
+constexpr std::size_t kReportedBadLines = 10;
+
+}  // namespace
+
+VectorTally::VectorTally(const std::string& name, const WordVectorsOptions& options, VectorSink& sink,
+                         VectorFormat format)
+    : name_(name), options_(options), sink_(sink) {
+    report.format = format;
+}
+
+std::size_t VectorTally::add(std::span<const std::string_view> words, const Real* vectors) {
+    std::size_t looked_at = 0;
+    while (looked_at < words.size() && !full()) {  // more than once only if there are duplicates near the limit
+        const auto some = words.subspan(looked_at, std::min(words.size() - looked_at, options_.limit - kept_));
+        const std::size_t fresh = sink_.add(some, vectors + looked_at * sink_.dimension());
+        report.duplicates += some.size() - fresh;
+        kept_ += fresh;
+        looked_at += some.size();
+    }
+    return looked_at;
+}
+
+void VectorTally::refuse(std::size_t number, std::string reason) {
+    if (!options_.skip_bad_lines) fail<std::runtime_error>(name_, ":", number, ": ", reason);
+    ++report.bad_lines;
+    if (report.first_bad_lines.size() < kReportedBadLines)
+        report.first_bad_lines.push_back({number, std::move(reason)});
+}
+
+void VectorTally::wrong_header(std::string what, std::optional<std::size_t> line) {
+    const std::string place = line ? ":" + std::to_string(*line) : "";
+    require<std::runtime_error>(options_.skip_bad_lines, name_, place, ": ", what);
+    report.wrong_header = std::move(what);
+}
+
+void VectorTally::done(std::size_t bytes, std::optional<double> fraction) {
+    report.bytes += bytes;
+    const bool go_on = !options_.on_progress || options_.on_progress({kept_, report.bytes, fraction});
+    require<std::runtime_error>(go_on, name_, ": stopped after ", kept_, " words");
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

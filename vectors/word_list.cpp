@@ -1,0 +1,33 @@
+// A file's first line says which of the two it is.
+#include <embergrad/vectors/word_list.hpp>
+
+#include <cstdint>
+
+#include <embergrad/engine/system/error.hpp>
+#include <embergrad/text/utf8.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace {}  // namespace
+
+WordList::WordList(const std::filesystem::path& path) : lines_(path) {
+    for (std::optional<std::string_view> line = lines_.next(); line; line = lines_.next()) {
+        if (words_.empty() && begins_vocabulary(*line)) {
+            take_vocabulary(path);
+            break;
+        }
+        if (words_.empty()) line = without_byte_order_mark(*line);
+        if (line->ends_with('\r')) line->remove_suffix(1);
+        if (line->empty()) lines_.fail("an empty line, where the word of row ", words_.size(), " should be");
+        words_.push_back(*line);
+    }
+}
+
+void WordList::take_vocabulary(const std::filesystem::path& path) {
+    require<std::runtime_error>(std::filesystem::is_regular_file(path), path.string(),
+                                ": a vocabulary cannot be read from a pipe");
+    vocabulary_ = Vocabulary::load(path);
+    for (std::size_t id = 0; id < vocabulary_->size(); ++id)
+        words_.push_back(vocabulary_->token(static_cast<std::int64_t>(id)));
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
