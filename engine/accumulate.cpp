@@ -1,4 +1,4 @@
-// Numbers to read for a gradient that has not been written out.
+// A run of one number, read in place of a gradient that has not been written out.
 #include <embergrad/engine/accumulate.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-// Shapes: counting, and writing them in messages; what is asked of whole arrays.
+// Shapes: element counts and text. Arrays: checks over all elements.
 #include <embergrad/engine/array.hpp>
 
 #include <algorithm>
@@ -42,7 +42,7 @@ std::size_t element_count(const Shape& shape) {
     return count;
 }
 
-std::string to_string(const Shape& shape) { return detail::extents_text(shape); }
+std::string to_string(const Shape& shape) { return extents_text(shape); }
 
 std::string position_text(std::size_t flat, const Shape& shape) {
     Shape position = shape;

@@ -24,20 +24,19 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// The extents of an array, outermost first; () is a scalar. Up to four live without an allocation.
 using Shape = xt::svector<std::size_t, 4>;
 
-namespace detail {
+/// Layout, shape container and allocator spelled out, so that no macro of the user's changes the type.
 template <class T>
 using RowMajorArray = xt::xarray_container<xt::uvector<T, Allocator<T>>, xt::layout_type::row_major, Shape>;
-}  // namespace detail
 
 /// A dense row-major array of reals. `Array(shape)` is uninitialised; a default one is a scalar (xtensor's rule),
 /// never "nothing". Lists of lists in braces must be of one length: xtensor does not check it.
-using Array = detail::RowMajorArray<Real>;
+using Array = RowMajorArray<Real>;
 
 /// A dense row-major array of ids, class labels or lengths: any shape, 64-bit. Arrays of 32-bit integers are widened;
 /// arrays of reals do not convert.
-class IdArray : public detail::RowMajorArray<std::int64_t> {
+class IdArray : public RowMajorArray<std::int64_t> {
 public:
-    using Base = detail::RowMajorArray<std::int64_t>;
+    using Base = RowMajorArray<std::int64_t>;
     using Row = std::initializer_list<std::int64_t>;
 
     /// No ids: shape (0).

@@ -1,4 +1,4 @@
-// Compiler and machine, asked once they are known.
+// BuildInfo: what compiler, machine and BLAS say of themselves.
 #include <embergrad/engine/build_info.hpp>
 
 #include <embergrad/engine/kernels/product/blas.hpp>

@@ -1,4 +1,4 @@
-// What this library is: for bug reports, benchmarks and the curious.
+// BuildInfo: version, compiler, precision and machine, for bug reports and benchmarks.
 #pragma once
 
 #include <string>

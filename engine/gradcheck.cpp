@@ -1,4 +1,4 @@
-// Central differences through an asymmetric scalar.
+// gradcheck: central differences of an asymmetric scalar.
 #include <embergrad/engine/gradcheck.hpp>
 
 #include <algorithm>
@@ -98,7 +98,7 @@ void compare(std::size_t k, const Shape& shape, const Array& analytical, const s
         if (error <= result.worst || std::isnan(result.worst)) continue;  // a NaN is reported, and stays
         result.worst = error;
         result.message = "input " + std::to_string(k) + " at " + position_text(i, shape) + ": analytical " +
-                         detail::number_text(gradient) + ", numerical " + detail::number_text(numerical[i]);
+                         number_text(gradient) + ", numerical " + number_text(numerical[i]);
     }
 }
 

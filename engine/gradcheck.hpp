@@ -1,4 +1,4 @@
-// Is a gradient right? The question every op, layer and model of yours can be asked.
+// gradcheck: compares the gradients of an op, a layer or a model with central differences.
 #pragma once
 
 #include <cstdint>

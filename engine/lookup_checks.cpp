@@ -1,10 +1,12 @@
-// Checks, norms and counts of lookups.
+// Lookup checks, and the renormalisation of max_norm.
 #include <embergrad/engine/lookup_checks.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include <embergrad/engine/kernels/elementwise.hpp>
+#include <embergrad/engine/kernels/lookup.hpp>
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -77,11 +79,6 @@ Real renorm_factor(const Real* row, std::size_t d, const EmbeddingOptions& optio
     return norm > *options.max_norm ? static_cast<Real>(*options.max_norm / (norm + 1e-7)) : Real{1};
 }
 
-void scale_row(Real* row, std::size_t d, Real factor) {
-    if (factor == 1) return;
-    for (std::size_t j = 0; j < d; ++j) row[j] *= factor;
-}
-
 void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options) {
     IdVector rows(ids.data(), ids.data() + ids.size());
     std::sort(rows.begin(), rows.end());
@@ -95,19 +92,20 @@ void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOpt
         const Real factor = renorm_factor(table.value().data() + offset, d, options);
         if (factor == 1) continue;
         if (values == nullptr) values = table.mutable_value().data();
-        scale_row(values + offset, d, factor);
+        put_scaled(values + offset, d, factor, false, values + offset);
     }
 }
 
-RealVector inverse_counts(const IdArray& ids) {
-    IdVector sorted(ids.data(), ids.data() + ids.size());
-    std::sort(sorted.begin(), sorted.end());
-    RealVector inverse(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-        const auto [first, last] = std::equal_range(sorted.begin(), sorted.end(), ids.data()[i]);
-        inverse[i] = 1 / static_cast<Real>(last - first);
+void check_lengths(const Shape& x, const IdArray& lengths) {
+    require(x.size() == 3, "masked_mean: x must be (B, L, D), not ", x);
+    require(lengths.shape() == Shape{x[0]}, "masked_mean: lengths must be of shape ", Shape{x[0]}, " for x ", x,
+            ", not ", lengths.shape());
+    const auto longest = static_cast<std::int64_t>(x[1]);
+    for (std::size_t b = 0; b < lengths.size(); ++b) {
+        const std::int64_t length = lengths.data()[b];
+        require(length >= 0 && length <= longest, "masked_mean: length ", length, " at position ", b, " is outside 0..",
+                longest);
     }
-    return inverse;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

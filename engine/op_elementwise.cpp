@@ -1,4 +1,4 @@
-// Elementwise operations: each names its value and its derivative, side by side.
+// Elementwise ops: each names its value and its derivative next to each other.
 #include <cmath>
 #include <type_traits>
 
@@ -125,11 +125,11 @@ void add_gradient(Var out, Var self, Var other, Derivative df) {
         return;
     }
     const Real* g = out.grad().data();
-    Real* dself = self.grad().data();
+    const detail::Accumulation dself(self);
     const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
     if (!is_repeated(self, out)) {
         for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
-            dself[i] += derivative_at(df, g[o], self_value, i, other_value, j);
+            dself.add(i, derivative_at(df, g[o], self_value, i, other_value, j));
         });
         return;
     }
@@ -137,7 +137,7 @@ void add_gradient(Var out, Var self, Var other, Derivative df) {
     for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
         sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
     });
-    for (std::size_t i = 0; i < sums.size(); ++i) dself[i] += static_cast<Real>(sums[i]);
+    dself.add(0, sums.size(), [sum = sums.data()](std::size_t i) { return static_cast<Real>(sum[i]); });
 }
 
 template <class F, class DerivativeA, class DerivativeB>

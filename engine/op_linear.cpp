@@ -1,4 +1,4 @@
-// Matrix products: both are one gemm forward and up to two on the way back.
+// Matrix products: matmul and linear, one gemm forward and up to two on the way back.
 #include <embergrad/engine/kernels/lanes.hpp>
 #include <embergrad/engine/kernels/product/gemm.hpp>
 #include <embergrad/engine/ops.hpp>
@@ -45,20 +45,20 @@ void add_linear_gradients(Var y, Var x, Var weight) {
     const std::size_t rows = rows_of(x), out = weight.dim(0), in = weight.dim(1);
     const Real* dy = y.grad().data();
     if (x.needs_grad()) {  // dx += dy weight
-        const auto [dx, beta] = x.grad_target();
-        gemm(N, N, rows, in, out, dy, weight.value().data(), beta != 0, dx.data());
+        const auto [dx, add] = x.gradient().target();
+        gemm(N, N, rows, in, out, dy, weight.value().data(), add, dx.data());
     }
     if (weight.needs_grad()) {  // dweight += dy^T x
-        const auto [dweight, beta] = weight.grad_target();
-        gemm(T, N, out, in, rows, dy, x.value().data(), beta != 0, dweight.data());
+        const auto [dweight, add] = weight.gradient().target();
+        gemm(T, N, out, in, rows, dy, x.value().data(), add, dweight.data());
     }
 }
 
 /// dbias += the sum of dy's rows
 void add_bias_gradient(Var y, Var bias) {
     const Real* dy = y.grad().data();
-    const auto [dbias, beta] = bias.grad_target();
-    detail::sum_rows(dy, rows_of(y), bias.size(), 1, beta != 0, dbias.data());
+    const auto [dbias, add] = bias.gradient().target();
+    detail::sum_rows(dy, rows_of(y), bias.size(), 1, add, dbias.data());
 }
 
 }  // namespace
@@ -74,12 +74,12 @@ Var matmul(Var a, Var b) {
         out.on_backward([=] {
             const Real* dout = out.grad().data();
             if (a.needs_grad()) {  // da += dout b^T
-                const auto [da, beta] = a.grad_target();
-                gemm(N, T, m, k, n, dout, b.value().data(), beta != 0, da.data());
+                const auto [da, add] = a.gradient().target();
+                gemm(N, T, m, k, n, dout, b.value().data(), add, da.data());
             }
             if (b.needs_grad()) {  // db += a^T dout
-                const auto [db, beta] = b.grad_target();
-                gemm(T, N, k, n, m, a.value().data(), dout, beta != 0, db.data());
+                const auto [db, add] = b.gradient().target();
+                gemm(T, N, k, n, m, a.value().data(), dout, add, db.data());
             }
         });
     }

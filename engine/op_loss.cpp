@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <embergrad/engine/kernels/axis.hpp>
+#include <embergrad/engine/kernels/elementwise.hpp>
 #include <embergrad/engine/kernels/lanes.hpp>
-#include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/system/error.hpp>
 
@@ -82,9 +82,9 @@ public:
     /// With `in_place` the gradient's array holds what its rows are computed from.
     GradientRows(Var x, const Rows& rows, bool in_place = false) : room_(rows.along) {
         if (!x.needs_grad()) return;
-        const auto [gradient, beta] = x.grad_target();
+        const auto [gradient, add] = x.gradient().target();
         to_ = gradient.data();
-        add_ = beta != 0 && !in_place;
+        add_ = add && !in_place;
     }
     /// put(row, add) for the row that begins at `first`.
     template <class Put>
@@ -157,24 +157,14 @@ double smoothed_loss(const Rows& rows, const Real* z, const LogNormalizer& norma
     return loss;
 }
 
-EMBERGRAD_SIMD void scale(Real* x, std::size_t n, Real factor) {
-    for (std::size_t i = 0; i < n; ++i) x[i] *= factor;
-}
-
-EMBERGRAD_SIMD void put_scaled(const Real* __restrict x, std::size_t n, Real factor, bool add, Real* __restrict y) {
-    detail::put(y, n, add, [=](std::size_t i) { return factor * x[i]; });
-}
-
 /// dz_c += g (p_c sum(q) - q_c), where q = (1 - e) w_t onehot(t) + e/K w; dz may be where p's numerators are.
 void put_smoothed_gradient(const Rows& rows, const SoftmaxRow& p, std::size_t target, double g, bool add, Real* dz) {
     const double spread = rows.options.label_smoothing / static_cast<double>(rows.k);
     const double peak = (1 - rows.options.label_smoothing) * rows.weight_of(target);
     double q_sum = peak;
     for (std::size_t c = 0; spread > 0 && c < rows.k; ++c) q_sum += spread * rows.weight_of(c);
-    if (spread == 0 && dz == p.numerators)
-        scale(dz, rows.k, static_cast<Real>(g * q_sum * p.factor));
-    else if (spread == 0)
-        put_scaled(p.numerators, rows.k, static_cast<Real>(g * q_sum * p.factor), add, dz);
+    if (spread == 0)
+        detail::put_scaled(p.numerators, rows.k, static_cast<Real>(g * q_sum * p.factor), add, dz);
     else
         detail::put(dz, rows.k, add,
                     [&](std::size_t c) { return static_cast<Real>(g * (p(c) * q_sum - spread * rows.weight_of(c))); });
@@ -261,7 +251,8 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     if (loss.needs_grad()) {
         loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
-            const bool in_place = saved.along.inner == 1 && logits.take_grad(softmax.numerators);
+            const bool in_place = saved.along.inner == 1 && logits.needs_grad() &&
+                                  logits.gradient().adopt(softmax.numerators.mutable_value());
             GradientRows dz(logits, saved, in_place);
             saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
                 dz.write(first, [&](Real* row, bool add) {

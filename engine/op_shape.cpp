@@ -1,7 +1,8 @@
-// Moving elements without changing them: the gradient goes back the way the values came.
+// Ops that move elements and change none: the gradient goes back the way the values came.
 #include <algorithm>
 #include <string>
 
+#include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/kernels/axis.hpp>
 #include <embergrad/engine/ops.hpp>
 
@@ -16,11 +17,7 @@ Var with_shape(Var x, const Shape& shape) {
     const Var y = x.tape().result(shape, {x});
     std::copy_n(x.value().data(), x.size(), y.mutable_value().data());
     if (y.needs_grad()) {
-        y.on_backward([=] {
-            const Real* dy = y.grad().data();
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += dy[i];
-        });
+        y.on_backward([=] { detail::accumulate(x, y, [](Real dy, std::size_t) { return dy; }); });
     }
     return y;
 }
@@ -125,8 +122,8 @@ Var transpose(Var x, std::int64_t axis_a, std::int64_t axis_b) {
     if (y.needs_grad()) {
         y.on_backward([=] {
             const Real* dy = y.grad().data();
-            Real* dx = x.grad().data();
-            for_each_transposed(x.shape(), a, b, [=](std::size_t i, std::size_t j) { dx[i] += dy[j]; });
+            const detail::Accumulation dx(x);
+            for_each_transposed(x.shape(), a, b, [=](std::size_t i, std::size_t j) { dx.add(i, dy[j]); });
         });
     }
     return y;
@@ -148,10 +145,13 @@ Var slice(Var x, std::int64_t axis, std::int64_t begin, std::int64_t end) {
 
     if (y.needs_grad()) {
         y.on_backward([=] {
+            const std::size_t before = from * along.inner, block = along.n * along.inner;
             const Real* dy = y.grad().data();
-            Real* dx = x.grad().data();
+            const detail::Accumulation dx(x);
             for (std::size_t i = 0; i < along.outer; ++i) {
-                for (std::size_t j = 0; j < n; ++j) dx[(i * along.n + from) * along.inner + j] += dy[i * n + j];
+                dx.skip(i * block, before);
+                dx.add(i * block + before, n, [=](std::size_t j) { return dy[i * n + j]; });
+                dx.skip(i * block + before + n, block - before - n);
             }
         });
     }
@@ -180,11 +180,10 @@ Var concat(std::span<const Var> parts, std::int64_t axis) {
                 const AlongAxis along(part.shape(), resolved);
                 const std::size_t n = along.n * along.inner;
                 if (part.needs_grad()) {
-                    const Real* dy = y.grad().data();
-                    Real* dx = part.grad().data();
-                    for (std::size_t i = 0; i < along.outer; ++i) {
-                        for (std::size_t j = 0; j < n; ++j) dx[i * n + j] += dy[i * row + at + j];
-                    }
+                    const Real* dy = y.grad().data() + at;
+                    const detail::Accumulation dx(part);
+                    for (std::size_t i = 0; i < along.outer; ++i)
+                        dx.add(i * n, n, [=](std::size_t j) { return dy[i * row + j]; });
                 }
                 at += n;
             }

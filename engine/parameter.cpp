@@ -1,4 +1,4 @@
-// Parameters and their gradients: none, dense, or by rows.
+// Parameter: values and their version, frozen rows, and the gradient as its user sees it.
 #include <embergrad/engine/parameter.hpp>
 
 #include <algorithm>
@@ -34,6 +34,7 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
 Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);
     state_->requires_grad = requires_grad;
+    state_->gradient.begin(state_->value.shape(), true);
     state_->trainable = trainable_pieces({}, state_->value.shape());
 }
 
@@ -61,9 +62,7 @@ Parameter Parameter::clone() const {
 
 void Parameter::set_requires_grad(bool requires_grad) const {
     state().requires_grad = requires_grad;
-    if (requires_grad) return;
-    zero_grad();
-    state_->zeros = Array(Shape{0});
+    if (!requires_grad) zero_grad();
 }
 
 void Parameter::freeze_rows(const IdArray& rows) const { set_frozen(rows, true); }
@@ -87,15 +86,10 @@ void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
 void Parameter::set_frozen(std::vector<bool> frozen) const {
     check_gradient();
     std::vector<Run> trainable = trainable_pieces(frozen, shape());
-    RowGradient kept;
-    if (state_->kind == GradientKind::rows) kept = state_->rows;
-    if (!frozen.empty()) kept.erase_rows(frozen);
-
-    state_->frozen = std::move(frozen);  // nothing fails from here on
+    if (!frozen.empty()) state_->gradient.drop_rows(frozen, trainable);
+    state_->frozen = std::move(frozen);
     state_->trainable = std::move(trainable);
     ++state_->frozen_version;
-    if (state_->kind == GradientKind::rows) state_->rows = std::move(kept);
-    if (state_->kind == GradientKind::dense) zero_frozen_rows(state_->dense);
 }
 
 std::vector<std::int64_t> Parameter::frozen_rows() const {
@@ -116,8 +110,7 @@ std::size_t Parameter::trainable_size() const {
 void Parameter::drop_frozen_gradient() const {
     if (!has_frozen_rows()) return;
     check_gradient();
-    if (state_->kind == GradientKind::rows) state_->rows.erase_rows(state_->frozen);
-    if (state_->kind == GradientKind::dense) zero_frozen_rows(state_->dense);
+    state_->gradient.drop_rows(state_->frozen, state_->trainable);
 }
 
 void Parameter::fill_frozen_rows(Array& values, Real value) const {
@@ -132,119 +125,59 @@ void Parameter::fill_frozen_rows(Array& values, Real value) const {
     std::fill(values.data() + begin, values.data() + values.size(), value);
 }
 
-const Array& Parameter::grad() const { return dense_gradient(); }
+void Parameter::check_kind(GradientKind wanted) const {
+    const GradientKind kind = gradient_kind();
+    require<std::logic_error>(kind == wanted, "Parameter: a parameter of shape ", shape(), " has ",
+                              kind == GradientKind::none   ? "no gradient"
+                              : kind == GradientKind::rows ? "a gradient by rows (see row_grad)"
+                                                           : "a dense gradient (see grad)");
+}
+
+const Array& Parameter::grad() const {
+    check_kind(GradientKind::dense);
+    const std::lock_guard lock(state_->reading);
+    return state_->gradient.read();
+}
+
 const RowGradient& Parameter::row_grad() const { return mutable_row_grad(); }
 
 Array& Parameter::mutable_grad() const {
-    Array& gradient = dense_gradient();
-    state_->handed_out = true;
-    state_->touched.touch_all();
-    return gradient;
-}
-
-Array& Parameter::dense_gradient() const {
-    require<std::logic_error>(state().kind == GradientKind::dense, "Parameter: a parameter of shape ", shape(), " has ",
-                              has_gradient() ? "a gradient by rows (see row_grad)" : "no gradient");
-    return state_->dense;
+    check_kind(GradientKind::dense);
+    return state_->gradient.hand_out();
 }
 
 RowGradient& Parameter::mutable_row_grad() const {
-    require<std::logic_error>(state().kind == GradientKind::rows, "Parameter: a parameter of shape ", shape(), " has ",
-                              has_gradient() ? "a dense gradient (see grad)" : "no gradient");
-    return state_->rows;
+    check_kind(GradientKind::rows);
+    return state_->gradient.mutable_rows();
 }
 
-void Parameter::add_grad(Array gradient) const { add_grad(std::move(gradient), detail::TouchedRows()); }
-
-Array Parameter::take_zeros() const {
-    if (same_shape(state().zeros.shape(), shape())) return std::exchange(state_->zeros, Array(Shape{0}));
-    return zeros(shape());
-}
-
-void Parameter::add_grad(Array gradient, const detail::TouchedRows& touched) const {
+void Parameter::add_grad(Array gradient) const {
     require(gradient.shape() == shape(), "Parameter: a gradient of shape ", gradient.shape(),
             " does not fit a parameter of shape ", shape());
     check_gradient();
     zero_frozen_rows(gradient);
-    if (state_->kind == GradientKind::dense) {
-        add_to_dense(std::move(gradient), touched);
-        return;
-    }
-    detail::TouchedRows all_touched = touched;
-    if (state_->kind == GradientKind::rows) {
-        state_->rows.add_to(gradient);
-        all_touched.touch(state_->rows.rows(), row_count());
-    }
-    if (state_->handed_out) all_touched.touch_all();
-    drop_gradient();
-    std::swap(state_->dense, gradient);  // no copy: the usual case is the first gradient of a step
-    state_->from_zeros = !all_touched.all();
-    state_->touched = std::move(all_touched);
-    if (!state_->from_zeros) state_->zeros = Array(Shape{0});
-    state_->kind = GradientKind::dense;
-}
-
-void Parameter::add_to_dense(Array gradient, const detail::TouchedRows& touched) const {
-    state_->touched.touch(touched, row_count());  // first: more rows than needed do no harm, missing ones would
-    Real* sum = state_->dense.data();
-    const Real* term = gradient.data();
-    if (touched.all()) {
-        for (std::size_t i = 0; i < gradient.size(); ++i) sum[i] += term[i];
-        return;
-    }
-    const std::size_t width = gradient.size() / std::max<std::size_t>(1, row_count());
-    for (std::size_t row : touched.ascending()) {
-        for (std::size_t i = row * width; i < (row + 1) * width; ++i) sum[i] += term[i];
-    }
+    state_->gradient.add(std::move(gradient));
 }
 
 void Parameter::add_grad(RowGradient gradient) const {
-    gradient.check_fits(shape());
-    if (has_frozen_rows()) gradient.erase_rows(state_->frozen);
-    if (state().kind == GradientKind::dense) {
-        state_->touched.touch(gradient.rows(), row_count());
-        return gradient.add_to(state_->dense);
-    }
-    state_->zeros = Array(Shape{0});
-    state_->rows.append(std::move(gradient));
-    state_->kind = GradientKind::rows;
+    Gradient arrived;
+    arrived.begin(shape(), true);
+    arrived.add(std::move(gradient));
+    add_grad(std::move(arrived));
 }
 
-void Parameter::check_gradient() const {
-    if (state().kind == GradientKind::rows) state_->rows.check_fits(shape());
-    require(state_->kind != GradientKind::dense || state_->dense.shape() == shape(),
-            "Parameter: the gradient of a parameter of shape ", shape(), " was replaced by one of shape ",
-            state_->dense.shape());
+void Parameter::add_grad(Gradient&& arrived) const {
+    if (has_frozen_rows()) arrived.drop_rows(state_->frozen, state_->trainable);
+    state().gradient.add(std::move(arrived));
 }
+
+void Parameter::check_gradient() const { state().gradient.check_fits(); }
 
 void Parameter::zero_grad(bool set_to_none) const {
-    if (set_to_none || state().kind == GradientKind::none) return drop_gradient();
-    if (state_->kind == GradientKind::dense)
-        clear_dense();
+    if (set_to_none)
+        state().gradient.clear();
     else
-        state_->rows = RowGradient({}, Array(Shape{0, shape()[1]}));
-}
-
-void Parameter::clear_dense() const {
-    state_->touched.clear(state_->dense);
-    if (state_->handed_out) state_->touched.touch_all();
-}
-
-/// Whether clearing the dense gradient is cheaper than making zeros again.
-bool Parameter::keeps_zeros() const {
-    return state_->from_zeros && !state_->touched.all() && same_shape(state_->dense.shape(), shape()) &&
-           state_->dense.size() * sizeof(Real) <= memory_cap();
-}
-
-void Parameter::drop_gradient() const {
-    if (state().kind == GradientKind::dense && keeps_zeros()) {
-        state_->touched.clear(state_->dense);
-        state_->zeros = std::exchange(state_->dense, Array(Shape{0}));
-    }
-    state_->kind = GradientKind::none;
-    state_->from_zeros = false;
-    state_->dense.resize(Shape{0});
-    state_->rows = RowGradient();
+        state().gradient.zero();
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,19 +1,17 @@
-// What is trained: a shared handle on values, and the gradient that a backward pass leaves there.
+// Parameter: what is trained, a shared handle on values and on the gradient that backward leaves there.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
-#include <embergrad/engine/gradient/row_gradient.hpp>
-#include <embergrad/engine/gradient/touched_rows.hpp>
+#include <embergrad/engine/gradient/gradient.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
-
-enum class GradientKind { none, dense, rows };
 
 /// A trainable array. Copies are handles on the same values (so weights can be tied, and optimizers share them);
 /// `clone()` copies the values. Shape and storage never change. Only one thread may write to it at a time.
@@ -72,12 +70,15 @@ public:
     /// mutable_row_grad(). (add_grad does it by itself.)
     void drop_frozen_gradient() const;
 
-    GradientKind gradient_kind() const { return state().kind; }
+    GradientKind gradient_kind() const { return state().gradient.kind(); }
     bool has_gradient() const { return gradient_kind() != GradientKind::none; }
-    /// The dense gradient, of the parameter's shape. Throws std::logic_error if there is none, or one by rows.
+    /// The dense gradient, of the parameter's shape; good until the gradient changes. That of lookups is held by rows
+    /// and written out by the first call (several threads may ask at once).
+    /// Throws std::logic_error if there is none, or one by rows.
     const Array& grad() const;
     /// The gradient by rows. Throws std::logic_error if there is none, or a dense one.
     const RowGradient& row_grad() const;
+    /// To be changed, also after the next backward: from the first call on the table's dense gradients are arrays.
     Array& mutable_grad() const;
     RowGradient& mutable_row_grad() const;
 
@@ -97,19 +98,11 @@ public:
     /// What tells parameters apart: equal exactly for handles on the same values.
     const void* id() const { return state_.get(); }
 
-    // For the tape, the optimizers and clipping. A dense gradient of which few rows were touched is made of zeros that
-    // the one before it left behind. These stay with the parameter (unless they are larger than the memory cap) until a
-    // gradient of another kind arrives, requires_grad is switched off, or somebody asks for mutable_grad(): from then
-    // on nothing is known about where its gradients are zero.
-
-    /// Zeros of the parameter's shape.
-    Array take_zeros() const;
-    /// add_grad(gradient), zero but in the touched rows.
-    void add_grad(Array gradient, const detail::TouchedRows& touched) const;
-    /// Outside of these the dense gradient is zero.
-    const detail::TouchedRows& touched_rows() const { return state().touched; }
-    /// The dense gradient, to be changed so that what is zero stays zero. Errors as mutable_grad().
-    Array& dense_gradient() const;
+    // For the tape, the optimizers and clipping.
+    /// How the gradient is held.
+    Gradient& gradient() const { return state().gradient; }
+    /// Adds what has arrived for it on a tape, and leaves nothing there.
+    void add_grad(Gradient&& arrived) const;
 
     /// Marks the parameter as being in a backward pass; false if it already is, in another thread.
     bool try_begin_backward() const { return !state().in_backward.exchange(true, std::memory_order_acquire); }
@@ -124,22 +117,13 @@ private:
         std::vector<bool> frozen;    // (V); empty: no row is
         std::vector<Run> trainable;  // what `frozen` leaves, as few pieces as possible
         std::uint64_t frozen_version = 0;
-        GradientKind kind = GradientKind::none;
-        Array dense{Shape{0}};
-        detail::TouchedRows touched;  // of dense
-        bool from_zeros = false;      // dense was made of such zeros,
-        Array zeros{Shape{0}};        // as the next one can be
-        bool handed_out = false;      // mutable_grad() was: whoever has it may write at any time
-        RowGradient rows;
+        Gradient gradient;
+        std::mutex reading;  // of grad(): two threads may be the first to ask
     };
     State& state() const;
     void set_frozen(const IdArray& rows, bool frozen) const;
     void set_frozen(std::vector<bool> frozen) const;
-    void drop_gradient() const;
-    bool keeps_zeros() const;
-    void clear_dense() const;
-    std::size_t row_count() const { return shape().empty() ? 1 : shape()[0]; }
-    void add_to_dense(Array gradient, const detail::TouchedRows& touched) const;
+    void check_kind(GradientKind wanted) const;
 
     std::shared_ptr<State> state_;
 };

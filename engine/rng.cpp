@@ -1,4 +1,4 @@
-// xoshiro256++ and what is drawn from it.
+// Rng: xoshiro256++ and what is drawn from it.
 #include <embergrad/engine/rng.hpp>
 
 #include <bit>

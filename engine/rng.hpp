@@ -1,4 +1,4 @@
-// The one source of randomness: seeded, copyable, passed by hand; nothing is drawn from a hidden global.
+// Rng: the one source of randomness, seeded, copyable and passed by hand; there is no hidden global.
 #pragma once
 
 #include <array>

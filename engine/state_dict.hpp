@@ -1,4 +1,4 @@
-// Named arrays in a fixed order: what models and optimizers hand out to be saved, and take back.
+// StateDict: named arrays in a fixed order, which models and optimizers give to be saved and take back.
 #pragma once
 
 #include <string>

@@ -9,6 +9,6 @@ Dropout::Dropout(double p) : p_(p) {
     require(p >= 0 && p <= 1, "Dropout: probability has to be between 0 and 1, but got ", p);
 }
 
-std::string Dropout::describe() const { return "Dropout(p=" + detail::number_text(p_) + ")"; }
+std::string Dropout::describe() const { return "Dropout(p=" + number_text(p_) + ")"; }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -27,8 +27,8 @@ std::string EmbeddingBag::describe() const {
     std::string text = "EmbeddingBag(" + std::to_string(num_embeddings()) + ", " + std::to_string(embedding_dim());
     text += std::string(", mode=") + (mode == BagMode::sum ? "sum" : mode == BagMode::mean ? "mean" : "max");
     if (options_.padding_idx) text += ", padding_idx=" + std::to_string(*options_.padding_idx);
-    if (options_.max_norm) text += ", max_norm=" + detail::number_text(*options_.max_norm);
-    if (options_.norm_type != defaults.norm_type) text += ", norm_type=" + detail::number_text(options_.norm_type);
+    if (options_.max_norm) text += ", max_norm=" + number_text(*options_.max_norm);
+    if (options_.norm_type != defaults.norm_type) text += ", norm_type=" + number_text(options_.norm_type);
     if (options_.scale_grad_by_freq) text += ", scale_grad_by_freq=true";
     if (options_.sparse) text += ", sparse=true";
     if (options_.include_last_offset) text += ", include_last_offset=true";

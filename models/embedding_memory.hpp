@@ -34,12 +34,13 @@ struct EmbeddingMemory {
 };
 
 /// What a (V, D) table holds from its first step on. Of numbers as large as the table, the weights are one, a dense
-/// gradient another; SGD's momentum and Adagrad's sum are one more, the moments of Adam, AdamW and SparseAdam two,
-/// amsgrad's three. A gradient by rows takes D numbers and an id of 8 bytes for each lookup; SGD's momentum then also
-/// lists the rows that ever had a gradient, twice, counted here as all V. Values and gradients of other layers are not
-/// in it. Throws std::invalid_argument for negative sizes, for more bytes than 64 bits can count, for lookups without a
-/// gradient by rows or the other way round, for an optimizer that cannot use the gradient (as it would refuse it), and
-/// for any training of int8.
+/// gradient another (where lookups bring it, not before more than V / 2 ids have or somebody reads it); SGD's momentum
+/// and Adagrad's sum are one more, the moments of Adam, AdamW and SparseAdam two, amsgrad's three. A gradient by rows
+/// takes D numbers and an id of 8 bytes for each lookup; SGD's momentum then also lists the rows that ever had a
+/// gradient, twice, counted here as all V. Values and gradients of other layers are not in it. Throws
+/// std::invalid_argument for negative sizes, for more bytes than 64 bits can count, for lookups without a gradient by
+/// rows or the other way round, for an optimizer that cannot use the gradient (as it would refuse it), and for any
+/// training of int8.
 EmbeddingMemory estimate_embedding_memory(std::int64_t vocab_size, std::int64_t embedding_dim,
                                           const EmbeddingMemoryOptions& options = {});
 

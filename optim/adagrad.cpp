@@ -37,7 +37,7 @@ Factors factors(const ParamGroup& group, std::int64_t t) {
 EMBERGRAD_SIMD void adagrad_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
                                  Real* __restrict s) {
     for (std::size_t i = 0; i < n; ++i) {
-        Real gradient = f.sign * g[i];
+        Real gradient = f.sign * detail::entry(g, i);
         if (f.weight_decay != 0) gradient += f.weight_decay * p[i];  // 0 times an infinite p would be NaN
         s[i] += gradient * gradient;
         p[i] -= f.lr * gradient / (std::sqrt(s[i]) + f.eps);
@@ -56,18 +56,17 @@ Adagrad::Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options)
 
 std::string Adagrad::gradient_problem(const Parameter& parameter, const ParamGroup& group) const {
     if (parameter.gradient_kind() == GradientKind::dense || *group.weight_decay == 0) return {};
-    return "a gradient by rows, for which weight_decay must be 0, not " + detail::number_text(*group.weight_decay);
+    return "a gradient by rows, for which weight_decay must be 0, not " + number_text(*group.weight_decay);
 }
 
 void Adagrad::update(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     Real* s = kept(index, 0);
     const Factors f = factors(group, ++state(index).step);
     if (parameter.gradient_kind() == GradientKind::dense) {
-        const Real* g = parameter.grad().data();
         Real* p = parameter.mutable_value().data();
-        detail::for_each_run(
-            parameter, [=](std::size_t i, std::size_t end, bool) { adagrad_pass(f, end - i, g + i, p + i, s + i); });
-        return;
+        return detail::for_each_run(
+            parameter.gradient(), parameter.trainable_runs(),
+            [=](std::size_t i, std::size_t end, const Real* g) { adagrad_pass(f, end - i, g, p + i, s + i); });
     }
     const RowGradient& gradient = parameter.row_grad();
     if (gradient.size() == 0) return;

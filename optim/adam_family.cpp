@@ -68,15 +68,7 @@ Factors row_factors(const ParamGroup& group, std::int64_t step) {
 EMBERGRAD_SIMD void adam_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
                               Real* __restrict m, Real* __restrict v) {
     for (std::size_t i = 0; i < n; ++i) {
-        update_moments(f, g[i], p[i], m[i], v[i]);
-        p[i] = f.shrink * p[i] - movement(f, m[i], v[i]);
-    }
-}
-
-/// adam_pass for a gradient of zeros, bit for bit.
-EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Real* __restrict m, Real* __restrict v) {
-    for (std::size_t i = 0; i < n; ++i) {
-        update_moments(f, 0, p[i], m[i], v[i]);
+        update_moments(f, entry(g, i), p[i], m[i], v[i]);
         p[i] = f.shrink * p[i] - movement(f, m[i], v[i]);
     }
 }
@@ -84,7 +76,7 @@ EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Rea
 EMBERGRAD_SIMD void amsgrad_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
                                  Real* __restrict m, Real* __restrict v, Real* __restrict largest) {
     for (std::size_t i = 0; i < n; ++i) {
-        update_moments(f, g[i], p[i], m[i], v[i]);
+        update_moments(f, entry(g, i), p[i], m[i], v[i]);
         largest[i] = largest[i] > v[i] ? largest[i] : v[i];
         p[i] = f.shrink * p[i] - movement(f, m[i], largest[i]);
     }
@@ -132,15 +124,12 @@ void AdamFamily::update(std::size_t index, const Parameter& parameter, const Par
 void AdamFamily::step_dense(std::size_t index, const Parameter& parameter, const ParamGroup& group) {
     Real *m = kept(index, 0), *v = kept(index, 1), *largest = *group.amsgrad ? kept(index, 2) : nullptr;
     const Factors f = dense_factors(group, ++state(index).step, decay_ == Decay::of_values);
-    const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
-    for_each_run(parameter, [=](std::size_t i, std::size_t end, bool zero) {
+    for_each_run(parameter.gradient(), parameter.trainable_runs(), [=](std::size_t i, std::size_t end, const Real* g) {
         if (largest != nullptr)
-            amsgrad_pass(f, end - i, g + i, p + i, m + i, v + i, largest + i);
-        else if (zero)
-            coast_pass(f, end - i, p + i, m + i, v + i);
+            amsgrad_pass(f, end - i, g, p + i, m + i, v + i, largest + i);
         else
-            adam_pass(f, end - i, g + i, p + i, m + i, v + i);
+            adam_pass(f, end - i, g, p + i, m + i, v + i);
     });
 }
 

@@ -18,7 +18,7 @@ using Values = std::span<Real>;
 
 /// The rows of a gradient by rows that are not frozen.
 void add_rows(const Parameter& parameter, std::vector<Values>& all) {
-    RowGradient& gradient = parameter.mutable_row_grad();
+    RowGradient& gradient = parameter.gradient().mutable_rows();
     gradient.coalesce();
     Array& values = gradient.mutable_values();
     if (!parameter.has_frozen_rows()) return void(all.emplace_back(values.data(), values.size()));
@@ -33,10 +33,10 @@ void add_rows(const Parameter& parameter, std::vector<Values>& all) {
 std::vector<Values> gradient_values(const Parameter& parameter) {
     std::vector<Values> all;
     if (!parameter.requires_grad() || !parameter.has_gradient()) return all;
-    if (parameter.gradient_kind() == GradientKind::rows) {
+    if (parameter.gradient().has_rows()) {
         add_rows(parameter, all);
     } else {
-        Real* g = parameter.dense_gradient().data();
+        Real* g = parameter.gradient().array().data();
         for (const auto& [i, end] : parameter.trainable_runs()) all.emplace_back(g + i, end - i);
     }
     return all;
@@ -112,10 +112,10 @@ double count_nonzero(const std::vector<Parameter>& parameters) {
     }));
 }
 
-/// Zeros do not stay zeros.
-void forget_zeros(const std::vector<Parameter>& parameters) {
+/// Dense gradients as arrays, where the zeros between the rows of a lookup count.
+void write_out_zeros(const std::vector<Parameter>& parameters) {
     for (const Parameter& parameter : parameters) {
-        if (parameter.gradient_kind() == GradientKind::dense) parameter.mutable_grad();
+        if (parameter.gradient_kind() == GradientKind::dense) parameter.gradient().array();
     }
 }
 
@@ -137,7 +137,8 @@ double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm,
     require(max_norm >= 0, "clip_grad_norm: max_norm must not be negative, got ", max_norm);
     require(!std::isnan(norm_type), "clip_grad_norm: norm_type must be a number, got ", norm_type);
     check("clip_grad_norm", parameters);
-    const std::vector<Values> all = gradient_values(parameters);
+    if (norm_type < 0) write_out_zeros(parameters);
+    std::vector<Values> all = gradient_values(parameters);
     const double total = norm_type == 0 ? count_nonzero(parameters) : norm(all, norm_type);
     require<std::runtime_error>(!error_if_nonfinite || std::isfinite(total), "clip_grad_norm: the total norm of order ",
                                 norm_type, " for gradients is non-finite (", total, "), so it cannot be clipped");
@@ -145,7 +146,10 @@ double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm,
     const double scale = max_norm / (total + 1e-6);
     if (scale >= 1 || std::isinf(max_norm)) return total;
     const auto factor = static_cast<Real>(scale);  // NaN if the norm is, as PyTorch's
-    if (std::isnan(factor)) forget_zeros(parameters);
+    if (std::isnan(factor)) {                      // zeros become NaN, too
+        write_out_zeros(parameters);
+        all = gradient_values(parameters);
+    }
     for (Values values : all) {
         for (Real& x : values) x *= factor;
     }

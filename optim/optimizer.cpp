@@ -16,14 +16,14 @@ using detail::for_each_option, detail::Option;
 
 std::string value_problem(const Option<double>& option, double value) {
     if (std::isfinite(value) && value >= option.least) return {};
-    return "Invalid " + std::string(option.title) + ": " + detail::number_text(value);
+    return "Invalid " + std::string(option.title) + ": " + number_text(value);
 }
 
 std::string value_problem(const Option<std::array<double, 2>>& option, const std::array<double, 2>& values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] >= 0 && values[i] < 1) continue;
         return "Invalid " + std::string(option.title) + " at index " + std::to_string(i) + ": " +
-               detail::number_text(values[i]);
+               number_text(values[i]);
     }
     return {};
 }
@@ -34,11 +34,12 @@ bool steps(const Parameter& parameter) { return parameter.requires_grad() && par
 
 /// Gradients may be replaced through mutable_grad(); the loops of update() rely on their shapes.
 std::string shape_problem(const Parameter& parameter) {
-    if (parameter.gradient_kind() == GradientKind::rows) {
-        parameter.row_grad().check_fits(parameter.shape());
+    const Gradient& gradient = parameter.gradient();
+    if (gradient.has_rows()) {
+        gradient.rows().check_fits(parameter.shape());
         return {};
     }
-    const Shape& given = parameter.grad().shape();
+    const Shape& given = gradient.held_array().shape();
     return given == parameter.shape() ? std::string() : "a gradient of shape " + to_string(given);
 }
 
@@ -71,7 +72,7 @@ void Optimizer::step() {
 
 void Optimizer::respect_frozen_rows(std::size_t index, const Parameter& parameter) {
     if (frozen_versions_[index] != parameter.frozen_version()) forget_frozen_rows(index);
-    if (parameter.gradient_kind() == GradientKind::rows) parameter.drop_frozen_gradient();
+    if (parameter.gradient().has_rows()) parameter.drop_frozen_gradient();
 }
 
 void Optimizer::forget_frozen_rows(std::size_t index) {

@@ -80,12 +80,12 @@ Problem positive(const char* name, std::int64_t value) {
 
 Problem not_negative(const char* name, double value) {
     const bool ok = std::isfinite(value) && value >= 0;
-    return ok ? Problem() : std::string(name) + " must not be negative, got " + detail::number_text(value);
+    return ok ? Problem() : std::string(name) + " must not be negative, got " + number_text(value);
 }
 
 Problem fraction(const char* name, double value) {
     const bool ok = value >= 0 && value <= 1;
-    return ok ? Problem() : std::string(name) + " must be between 0 and 1, got " + detail::number_text(value);
+    return ok ? Problem() : std::string(name) + " must be between 0 and 1, got " + number_text(value);
 }
 
 Problem problem(const Schedule& schedule, std::size_t groups);

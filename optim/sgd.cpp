@@ -48,23 +48,15 @@ Factors factors(const ParamGroup& group, bool first) {
 }
 
 EMBERGRAD_SIMD void plain_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p) {
-    for (std::size_t i = 0; i < n; ++i) p[i] -= f.lr * slope(f, g[i], p[i]);
+    for (std::size_t i = 0; i < n; ++i) p[i] -= f.lr * slope(f, detail::entry(g, i), p[i]);
 }
 
 EMBERGRAD_SIMD void momentum_pass(Factors f, std::size_t n, const Real* __restrict g, Real* __restrict p,
                                   Real* __restrict b) {
     for (std::size_t i = 0; i < n; ++i) {
-        const Real gradient = slope(f, g[i], p[i]);
+        const Real gradient = slope(f, detail::entry(g, i), p[i]);
         b[i] = f.keep * b[i] + f.take * gradient;
         p[i] -= f.lr * (f.nesterov ? gradient + f.momentum * b[i] : b[i]);
-    }
-}
-
-/// momentum_pass for a gradient of zeros.
-EMBERGRAD_SIMD void coast_pass(Factors f, std::size_t n, Real* __restrict p, Real* __restrict b) {
-    for (std::size_t i = 0; i < n; ++i) {
-        b[i] = f.keep * b[i];
-        p[i] -= f.lr * (f.nesterov ? f.momentum * b[i] : b[i]);
     }
 }
 
@@ -88,11 +80,7 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
         const auto row = moving != nullptr ? static_cast<std::size_t>((*moving)[i]) : i;
         if (skip_frozen && parameter.is_frozen(row)) continue;
         const bool has_gradient = next < gradient.size() && static_cast<std::size_t>(gradient.rows()[next]) == row;
-        if (has_gradient) {
-            momentum_pass(f, d, values.row(next++), p + row * d, b + row * d);
-        } else {
-            coast_pass(f, d, p + row * d, b + row * d);
-        }
+        momentum_pass(f, d, has_gradient ? values.row(next++) : nullptr, p + row * d, b + row * d);
     }
 }
 
@@ -124,7 +112,7 @@ std::string SGD::options_problem(const ParamGroup& group) const {
 
 std::string SGD::gradient_problem(const Parameter& parameter, const ParamGroup& group) const {
     if (parameter.gradient_kind() != GradientKind::rows || *group.weight_decay == 0) return {};
-    return "a gradient by rows, for which weight_decay must be 0, not " + detail::number_text(*group.weight_decay);
+    return "a gradient by rows, for which weight_decay must be 0, not " + number_text(*group.weight_decay);
 }
 
 void SGD::kept_changed(std::size_t index) {
@@ -148,17 +136,17 @@ void SGD::update(std::size_t index, const Parameter& parameter, const ParamGroup
 }
 
 void SGD::step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
-    const Real* g = parameter.grad().data();
     Real* p = parameter.mutable_value().data();
     if (b != nullptr) moving_[index] = {.known = true, .all = true, .rows = {}};
     const bool zeros_move_nothing = b == nullptr && f.weight_decay == 0;
-    detail::for_each_run(parameter, [=](std::size_t i, std::size_t end, bool zero) {
-        if (zero && zeros_move_nothing) return;
-        if (b != nullptr)
-            momentum_pass(f, end - i, g + i, p + i, b + i);
-        else
-            plain_pass(f, end - i, g + i, p + i);
-    });
+    detail::for_each_run(parameter.gradient(), parameter.trainable_runs(),
+                         [=](std::size_t i, std::size_t end, const Real* g) {
+                             if (g == nullptr && zeros_move_nothing) return;
+                             if (b == nullptr)
+                                 plain_pass(f, end - i, g, p + i);
+                             else
+                                 momentum_pass(f, end - i, g, p + i, b + i);
+                         });
 }
 
 void SGD::step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b) {
@@ -169,7 +157,7 @@ void SGD::step_moving_rows(std::size_t index, const Parameter& parameter, const 
     momentum_rows(f, parameter, moving.all ? nullptr : &moving.rows, parameter.mutable_value().data(), b);
 }
 
-void SGD::touch_rows(Moving& moving, const std::vector<std::int64_t>& rows) {
+void SGD::touch_rows(Moving& moving, std::span<const std::int64_t> rows) {
     if (moving.all) return;
     merged_.clear();
     merged_.reserve(moving.rows.size() + rows.size());  // growing step by step would take twice as much

@@ -48,7 +48,7 @@ private:
     using Factors = detail::SGDFactors;
     void step_dense(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
     void step_moving_rows(std::size_t index, const Parameter& parameter, const Factors& f, Real* b);
-    void touch_rows(Moving& moving, const std::vector<std::int64_t>& rows);
+    void touch_rows(Moving& moving, std::span<const std::int64_t> rows);
 
     std::vector<Moving> moving_;
     std::vector<std::int64_t> merged_;  // scratch

@@ -70,7 +70,7 @@ Var row_one(Var table, std::size_t other, bool by_rows) {
                 Array values(Shape{1, d});
                 std::copy(y.grad().begin(), y.grad().end(), values.begin());
                 if (by_rows)
-                    table.add_row_grad(RowGradient({static_cast<std::int64_t>(row)}, values));
+                    table.gradient().add(RowGradient({static_cast<std::int64_t>(row)}, values));
                 else
                     for (std::size_t j = 0; j < d; ++j) table.grad().data()[row * d + j] += values.data()[j];
             }

@@ -39,10 +39,10 @@ struct CapRestored {
 /// What a block of this size really takes.
 std::size_t size_class(std::size_t bytes) {
     const std::uint64_t before = memory_stats().system_bytes;
-    void* block = detail::allocate_block(bytes);
+    void* block = allocate_block(bytes);
     const std::uint64_t taken = memory_stats().system_bytes - before;
     std::memset(block, 0x5a, bytes);  // the rest is nobody's: AddressSanitizer would object
-    detail::free_block(block, bytes);
+    free_block(block, bytes);
     release_memory();
     return taken;
 }
@@ -81,18 +81,18 @@ TEST_CASE("memory: a block holds what was asked for, and little more") {
 TEST_CASE("memory: blocks are aligned to a cache line, large ones to a huge page") {
     on_new_thread([] {
         for (std::size_t bytes : {1u, 16u, 17u, 63u, 1000u, 400'000u}) {
-            void* block = detail::allocate_block(bytes);
+            void* block = allocate_block(bytes);
             CHECK(std::bit_cast<std::uintptr_t>(block) % (bytes <= 16 ? 16 : 64) == 0);
-            detail::free_block(block, bytes);
+            free_block(block, bytes);
         }
-        void* large = detail::allocate_block(5 * kMiB);
+        void* large = allocate_block(5 * kMiB);
         CHECK(std::bit_cast<std::uintptr_t>(large) % (2 * kMiB) == 0);
-        detail::free_block(large, 5 * kMiB);
+        free_block(large, 5 * kMiB);
         const Array array(Shape{17});
         CHECK(std::bit_cast<std::uintptr_t>(array.data()) % 64 == 0);
     });
-    CHECK(detail::allocate_block(0) == nullptr);
-    detail::free_block(nullptr, 0);
+    CHECK(allocate_block(0) == nullptr);
+    free_block(nullptr, 0);
 }
 
 TEST_CASE("memory: a freed block is used again, also for a size a little different") {

@@ -138,23 +138,19 @@ TEST_CASE("row gradient: shapes are checked") {
     CHECK_THROWS_AS(RowGradient({1}, zeros({})), std::invalid_argument);
 }
 
-TEST_CASE("row gradient: a copy has values of its own; values that somebody else reads are copied to be changed") {
-    const auto shared = std::make_shared<Array>(array({2, 1}, {1, 2}));
-    RowGradient g({4, 2}, shared);
-    CHECK(&g.values() == shared.get());
+TEST_CASE("row gradient: a copy has values of its own; moved ones stay where they are") {
+    RowGradient g({4, 2}, array({2, 1}, {1, 2}));
     RowGradient copy = g, assigned;
     assigned = g;
     copy.mutable_values().data()[0] = 7;
     CHECK(values(assigned.values()) == Values{1, 2});
-    g.mutable_values().data()[0] = 5;
-    CHECK(values(*shared) == Values{1, 2});
-    CHECK(values(g.values()) == Values{5, 2});
+    CHECK(values(g.values()) == Values{1, 2});
     const Real* own = g.values().data();
-    CHECK(g.mutable_values().data() == own);  // nobody else has them: no second copy
+    g.mutable_values().data()[0] = 5;
+    CHECK(g.values().data() == own);
+    CHECK(values(g.values()) == Values{5, 2});
     const RowGradient moved = std::move(g);
     CHECK(moved.values().data() == own);
-    CHECK_THROWS_AS(RowGradient({1}, shared), std::invalid_argument);
-    CHECK_THROWS_AS(RowGradient({1}, std::shared_ptr<Array>()), std::invalid_argument);
     CHECK(RowGradient().mutable_values().size() == 0);
 }
 

@@ -145,7 +145,7 @@ TEST_CASE("tape: a stale Var throws, also when another tape has taken its record
             check_misuse([&] { var.needs_grad(); }, kStale);
             check_misuse([&] { var.tape(); }, kStale);
             check_misuse([&] { var.mutable_value(); }, kStale);
-            check_misuse([&] { var.add_row_grad({}); }, kStale);
+            check_misuse([&] { var.gradient(); }, kStale);
             check_misuse([&] { var.on_backward([] {}); }, kStale);
             check_misuse([&] { relu(var); }, kStale);
         }
@@ -467,30 +467,31 @@ TEST_CASE("tape: a gradient of the wrong shape is refused before any parameter h
           "backward: an op left a gradient of shape (5,) for a parameter of shape (2,)");
     CHECK(refused(
               [](Var y) {
-                  y.add_row_grad(RowGradient({3}, ones({1, 2})));
+                  y.gradient().add(RowGradient({3}, ones({1, 2})));
               },
               table) == "Parameter: a gradient for row 3 does not fit a parameter of shape (3, 2)");
     CHECK(refused(
               [](Var y) {
-                  y.add_row_grad(RowGradient({1}, ones({1, 4})));
+                  y.gradient().add(RowGradient({1}, ones({1, 4})));
               },
               table) == "Parameter: a gradient by rows of 4 values does not fit a parameter of shape (3, 2)");
     CHECK(refused(
               [](Var y) {
-                  y.add_row_grad(RowGradient({1}, ones({1, 2})));
+                  y.gradient().add(RowGradient({1}, ones({1, 2})));
               },
               second) == "Parameter: a gradient by rows of 2 values does not fit a parameter of shape (2,)");
 }
 
 TEST_CASE("tape: only a leaf takes a gradient by rows") {
     const Parameter table(ones({3, 2})), frozen(ones({3, 2}), false);
-    const char* text = "Var::add_row_grad: only a leaf that needs a gradient takes one by rows";
     {
         Tape tape;
         const RowGradient gradient({1}, ones({1, 2}));
-        check_misuse([&] { neg(tape.leaf(table)).add_row_grad(gradient); }, text);
-        check_misuse([&] { tape.constant(ones({3, 2})).add_row_grad(gradient); }, text);
-        check_misuse([&] { tape.leaf(frozen).add_row_grad(gradient); }, text);
+        check_misuse([&] { neg(tape.leaf(table)).gradient().add(gradient); },
+                     "Gradient::add: only a parameter's gradient takes rows, not a result's");
+        const char* text = "Var::grad: this value needs no gradient";
+        check_misuse([&] { tape.constant(ones({3, 2})).gradient().add(gradient); }, text);
+        check_misuse([&] { tape.leaf(frozen).gradient().add(gradient); }, text);
     }
     Tape tape;  // its nodes have kept nothing of that
     for (int i = 0; i < 3; ++i) tape.leaf(Parameter(ones({3, 2})));
@@ -671,75 +672,8 @@ TEST_CASE("tape: a gradient that is one number is the same as one written out, f
         CHECK(values(doubled.grad()) == Values(n, 3));  // readable afterwards,
         CHECK(values(square.grad()) == Values(n, 13));
         CHECK(values(shifted.grad()) == Values(n, 1));
-        CHECK_FALSE(shifted.uniform_grad());  // and written out by that
+        CHECK_FALSE(shifted.gradient().number());  // and written out by that
     }
-}
-
-TEST_CASE("tape: a uniform gradient is told until somebody asks for the array; a leaf's is always written out") {
-    const Parameter p(array({2}, {1, 2}));
-    Tape tape;
-    const Var x = tape.leaf(p), y = x * 2;
-    CHECK_FALSE(y.uniform_grad());
-    y.add_uniform_grad(3);
-    CHECK(y.uniform_grad() == Real{3});
-    y.add_uniform_grad(1);
-    CHECK(y.uniform_grad() == Real{4});
-    CHECK(values(y.grad()) == Values{4, 4});
-    CHECK_FALSE(y.uniform_grad());
-    y.add_uniform_grad(1);
-    CHECK(values(y.grad()) == Values{5, 5});
-    x.add_uniform_grad(5);
-    CHECK_FALSE(x.uniform_grad());
-    CHECK(values(x.grad()) == Values{5, 5});
-    const Var constant = tape.constant(array({2}, {1, 2}));
-    CHECK_THROWS_AS(constant.add_uniform_grad(1), std::logic_error);
-    CHECK_FALSE(constant.uniform_grad());
-}
-
-TEST_CASE("tape: a gradient is shared in another shape, and copied for whoever asks again") {
-    const Parameter p(ones({2, 3}));
-    Tape tape;
-    const Var x = tape.leaf(p), y = x * 2, z = x * 3;
-    y.grad().data()[5] = 7;
-    CHECK_THROWS(y.share_grad(4, 2));
-    CHECK(y.grad().data()[5] == 7);  // nothing has changed
-    const std::shared_ptr<Array> shared = y.share_grad(3, 2);
-    CHECK(shared->shape() == Shape{3, 2});
-    CHECK(shared->data()[5] == 7);
-    CHECK_FALSE(y.uniform_grad());
-    CHECK(y.grad().shape() == Shape{2, 3});
-    y.grad().data()[5] = 8;
-    CHECK(shared->data()[5] == 7);
-    CHECK(y.share_grad(6, 1)->data()[5] == 8);
-    CHECK(values(*z.share_grad(1, 6)) == Values(6, 0));  // nothing had arrived
-    CHECK_THROWS_WITH_AS(x.share_grad(2, 3), "Var::share_grad: a leaf's gradient belongs to its parameter",
-                         std::logic_error);
-}
-
-TEST_CASE("tape: a workspace becomes a gradient where none has arrived") {
-    const Parameter p(ones({2, 3}));
-    Tape tape;
-    const Var x = tape.leaf(p), y = x * x, workspace = tape.workspace({6, 1});
-    std::iota(workspace.mutable_value().begin(), workspace.mutable_value().end(), Real{0});
-    const Real* data = workspace.value().data();
-    CHECK_FALSE(x.take_grad(workspace));  // the parameter's
-    CHECK_THROWS_WITH_AS(static_cast<void>(y.take_grad(y)),
-                         "Var::take_grad: the workspace must be another value of the same tape", std::logic_error);
-    Tape other;
-    CHECK_THROWS_AS(static_cast<void>(y.take_grad(other.workspace({2, 3}))), std::logic_error);
-    CHECK_FALSE(tape.constant(ones({2, 3})).take_grad(workspace));
-    CHECK(workspace.value().data() == data);
-    CHECK(y.take_grad(workspace));
-    CHECK(y.grad().data() == data);
-    CHECK(y.grad().shape() == Shape{2, 3});
-    CHECK(values(y.grad()) == Values{0, 1, 2, 3, 4, 5});
-    CHECK(y.grad_target().beta == 1);
-    CHECK_FALSE(y.take_grad(tape.workspace({2, 3})));
-    const Var z = x * x;
-    CHECK_THROWS(static_cast<void>(z.take_grad(tape.workspace({5}))));
-    z.add_uniform_grad(1);
-    CHECK_FALSE(z.take_grad(tape.workspace({2, 3})));
-    CHECK(z.uniform_grad() == Real{1});
 }
 
 TEST_CASE("tape: item is for one element") {

@@ -576,7 +576,7 @@ std::string many_lines(std::size_t d) {
     std::string text;
     for (std::size_t i = 0; text.size() < 5'000'000; ++i) {
         text += "w" + std::to_string(i % 1000 == 999 ? i / 1000 : i);
-        for (std::size_t j = 0; j < d; ++j) text += " " + detail::number_text(rng.uniform(-1, 1)).substr(0, 8);
+        for (std::size_t j = 0; j < d; ++j) text += " " + number_text(rng.uniform(-1, 1)).substr(0, 8);
         text += '\n';
     }
     return text;

@@ -1,37 +1,70 @@
-// The trainable values of a parameter with a dense gradient, for optimizers: in pieces that threads share, cut where
-// the gradient is known to be zero.
+// Gradient runs: the trainable values of a parameter in pieces that threads share, cut where the dense gradient is
+// known to be zero. For optimizers. Internal.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <vector>
+#include <span>
 
-#include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/gradient/gradient.hpp>
+#include <embergrad/engine/gradient/row_sums.hpp>
 #include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-struct GradientRun {
-    std::size_t begin = 0, end = 0;  // of the flattened values
-    bool zero = false;               // the gradient is, all along
-};
+/// Of a piece's gradient; 0 for each entry of one that is zero all along.
+[[gnu::always_inline]] inline Real entry(const Real* g, std::size_t i) { return g == nullptr ? Real{0} : g[i]; }
 
-using GradientRuns = std::vector<GradientRun, Allocator<GradientRun>>;
+constexpr std::size_t kRunTile = std::size_t{1} << 16;  // values
 
-/// Ascending, neighbours of one kind joined. Where rows are frozen, nothing is known to be zero.
-GradientRuns gradient_runs(const Parameter& parameter);
-
-/// Calls update(begin, end, zero) for pieces of the runs, on all threads where there are many values.
+/// for_each_run for a gradient that is held as an array.
 template <class Update>
-void for_each_run(const Parameter& parameter, Update update) {
-    constexpr std::size_t kTileValues = std::size_t{1} << 16, kWakeFor = 8 * kTileValues;
-    const GradientRuns runs = gradient_runs(parameter);
-    const auto update_values = [&](std::size_t begin, std::size_t end) {
-        auto run = std::partition_point(runs.begin(), runs.end(), [=](const auto& r) { return r.end <= begin; });
-        for (; run != runs.end() && run->begin < end; ++run)
-            update(std::max(begin, run->begin), std::min(end, run->end), run->zero);
+void for_each_array_run(const Array& gradient, std::span<const Run> trainable, Update update) {
+    const auto update_tile = [&](std::size_t begin, std::size_t end) {
+        auto run = std::partition_point(trainable.begin(), trainable.end(), [=](Run r) { return r.end <= begin; });
+        for (; run != trainable.end() && run->begin < end; ++run) {
+            const std::size_t first = std::max(begin, run->begin);
+            update(first, std::min(end, run->end), gradient.data() + first);
+        }
     };
-    parallel_for(parameter.size(), kTileValues, update_values, parameter.size() >= kWakeFor);
+    parallel_for(gradient.size(), kRunTile, update_tile, gradient.size() >= 8 * kRunTile);
+}
+
+/// for_each_run for a gradient of v rows that is held by rows: between them it is zero.
+template <class Update>
+void for_each_row_run(const RowGradient& gradient, std::size_t v, std::span<const Run> trainable, Update update) {
+    const RowSums sums(gradient);
+    const std::size_t d = sums.width();
+    if (d == 0) return;
+    const auto update_tile = [&](std::size_t begin, std::size_t end, Real* room, std::size_t& next) {
+        for (std::size_t at = begin; at < end;) {  // `next` is the first row behind `at`
+            const std::size_t row = next < sums.size() ? static_cast<std::size_t>(sums.row(next)) * d : end;
+            if (at < row) update(at, std::min(row, end), nullptr);
+            if (row >= end) return;
+            update(row, row + d, sums.sum(next++, room));
+            at = row + d;
+        }
+    };
+    const auto update_rows = [&](std::size_t first, std::size_t last) {
+        std::vector<Real, Allocator<Real>> room(d);
+        std::size_t next = sums.first_from(static_cast<std::int64_t>(first));
+        const std::size_t begin = first * d, end = last * d;
+        auto run = std::partition_point(trainable.begin(), trainable.end(), [=](Run r) { return r.end <= begin; });
+        for (; run != trainable.end() && run->begin < end; ++run)
+            update_tile(std::max(begin, run->begin), std::min(end, run->end), room.data(), next);
+    };
+    parallel_for(v, std::max<std::size_t>(1, kRunTile / d), update_rows, v * d >= 8 * kRunTile);
+}
+
+/// Calls update(begin, end, g) for pieces of the trainable values, on all threads where there are many: g points to the
+/// gradient of the values begin .. end - 1, flattened, and is nullptr where it is zero all along. No row of the
+/// gradient is frozen.
+template <class Update>
+void for_each_run(const Gradient& gradient, std::span<const Run> trainable, Update update) {
+    if (gradient.has_rows())
+        for_each_row_run(gradient.rows(), gradient.shape()[0], trainable, update);
+    else
+        for_each_array_run(gradient.held_array(), trainable, update);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,4 +1,4 @@
-// Joining, summing up and leaving out the rows of a gradient.
+// RowGradient: rows joined, summed and left out.
 #include <embergrad/engine/gradient/row_gradient.hpp>
 
 #include <algorithm>
@@ -20,16 +20,12 @@ Real* copy_values(const RowGradient& gradient, Real* to) {
 
 }  // namespace
 
-RowGradient::RowGradient(std::vector<std::int64_t> rows, Array values)
-    : RowGradient(std::move(rows), std::make_shared<Array>(std::move(values))) {}
+RowGradient::RowGradient(RowIds rows, Array values) : RowGradient(std::move(rows), RowValues(std::move(values))) {}
 
-RowGradient::RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values)
-    : RowGradient(std::move(rows), detail::RowValues(std::move(values))) {}
+RowGradient::RowGradient(RowIds rows, Array different, RowIds sources)
+    : RowGradient(std::move(rows), RowValues(std::move(different), std::move(sources))) {}
 
-RowGradient::RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources)
-    : RowGradient(std::move(rows), detail::RowValues(std::move(different), std::move(sources))) {}
-
-RowGradient::RowGradient(std::vector<std::int64_t> rows, detail::RowValues values)
+RowGradient::RowGradient(RowIds rows, RowValues values)
     : rows_(std::move(rows)), values_(std::move(values)), coalesced_(rows_.size() < 2) {
     require(values_.shape()[0] == rows_.size(), "RowGradient: ", rows_.size(), " rows need values of shape (",
             rows_.size(), ", D), not ", values_.shape());
@@ -50,21 +46,21 @@ void RowGradient::append(std::span<RowGradient> others) {
     }
     if (n == size()) return;
 
-    auto joined = std::make_shared<Array>(Shape{n, d});
-    Real* end = copy_values(*this, joined->data());
+    Array joined(Shape{n, d});
+    Real* end = copy_values(*this, joined.data());
     rows_.reserve(n);
     for (const RowGradient& other : others) {
         end = copy_values(other, end);
         rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
     }
-    values_ = detail::RowValues(std::move(joined));
+    values_ = RowValues(std::move(joined));
     coalesced_ = false;
 }
 
 void RowGradient::coalesce() {
     if (coalesced_) return;
     const detail::RowSums all(*this);
-    std::vector<std::int64_t> rows(all.size());
+    RowIds rows(all.size());
     Array sums(Shape{all.size(), width()});  // (n, D)
     for (std::size_t i = 0; i < all.size(); ++i) {
         rows[i] = all.row(i);
@@ -73,7 +69,7 @@ void RowGradient::coalesce() {
         if (sum != to) std::copy_n(sum, width(), to);
     }
     rows_ = std::move(rows);
-    values_ = detail::RowValues(std::make_shared<Array>(std::move(sums)));
+    values_ = RowValues(std::move(sums));
     coalesced_ = true;
 }
 

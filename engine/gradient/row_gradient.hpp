@@ -1,9 +1,8 @@
-// The gradient of a table by rows: which rows have one, and their values.
+// RowGradient: the gradient of a table by rows, their numbers and their values.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,26 +18,23 @@ public:
     RowGradient() = default;
     /// rows: (n), values: (n, D). A gradient of fewer than two rows counts as coalesced.
     /// Throws std::invalid_argument on other shapes.
-    RowGradient(std::vector<std::int64_t> rows, Array values);
-    /// The same for values that somebody else goes on reading: they are copied before they are changed here.
-    RowGradient(std::vector<std::int64_t> rows, std::shared_ptr<Array> values);
+    RowGradient(RowIds rows, Array values);
     /// The same for values that many rows have alike: rows[i] has row sources[i] of `different`, (m, D). Throws
     /// std::out_of_range as well, for a source that is not there.
-    RowGradient(std::vector<std::int64_t> rows, Array different, std::vector<std::int64_t> sources);
+    RowGradient(RowIds rows, Array different, RowIds sources);
     RowGradient(const RowGradient&) = default;
     /// All or nothing: rows and values belong together.
     RowGradient& operator=(const RowGradient& other) { return *this = RowGradient(other); }
     RowGradient(RowGradient&&) = default;
     RowGradient& operator=(RowGradient&&) = default;
 
-    const std::vector<std::int64_t>& rows() const { return rows_; }
+    const RowIds& rows() const { return rows_; }
     /// (n, D). Values that many rows have alike are written out by the first call.
     const Array& values() const { return values_.array(); }
     /// For loops over rows: reader().row(i) points to the D values of rows()[i], without writing anything out. Good
     /// until the gradient is changed, moved or gone.
-    detail::RowValues::Reader reader() const { return values_.reader(); }
-    /// For whoever scales a gradient in place, such as clipping. values() may move by this; it must not be called while
-    /// another thread uses the tape that the gradient came from.
+    RowValues::Reader reader() const { return values_.reader(); }
+    /// For whoever scales a gradient in place, such as clipping. values() may move by this.
     Array& mutable_values() { return values_.mutable_array(); }
     std::size_t size() const { return rows_.size(); }
     std::size_t width() const { return values_.width(); }
@@ -59,10 +55,10 @@ public:
     void check_fits(const Shape& table) const;
 
 private:
-    RowGradient(std::vector<std::int64_t> rows, detail::RowValues values);
+    RowGradient(RowIds rows, RowValues values);
 
-    std::vector<std::int64_t> rows_;
-    detail::RowValues values_;
+    RowIds rows_;
+    RowValues values_;
     bool coalesced_ = true;
 };
 

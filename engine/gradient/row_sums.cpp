@@ -1,4 +1,4 @@
-// Finding the different rows, and adding up those that come several times.
+// RowSums: finding the different rows, and adding up those that come several times.
 #include <embergrad/engine/gradient/row_sums.hpp>
 
 #include <algorithm>
@@ -32,11 +32,17 @@ EMBERGRAD_SIMD void sum_values(RowValues::Reader values, std::span<const std::si
 RowSums::RowSums(const RowGradient& gradient)
     : gradient_(gradient), values_(gradient.reader()), width_(gradient.width()), order_(order_of(gradient)) {
     begins_.reserve(order_.size() + 1);
-    const std::vector<std::int64_t>& rows = gradient.rows();
+    const RowIds& rows = gradient.rows();
     for (std::size_t i = 0; i < order_.size(); ++i) {
         if (i == 0 || rows[order_[i]] != rows[order_[i - 1]]) begins_.push_back(i);
     }
     begins_.push_back(order_.size());
+}
+
+std::size_t RowSums::first_from(std::int64_t row) const {
+    const auto is_below = [&](std::size_t begin) { return gradient_.rows()[order_[begin]] < row; };
+    const auto last = begins_.end() - 1;
+    return static_cast<std::size_t>(std::partition_point(begins_.begin(), last, is_below) - begins_.begin());
 }
 
 const Real* RowSums::sum(std::size_t i, Real* room) const {

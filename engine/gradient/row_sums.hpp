@@ -1,5 +1,5 @@
-// A gradient by rows as an optimizer wants it: each row once, ascending, with the sum of its values. Only the sums of
-// rows that come several times are worked out, each when it is asked for: no coalesced copy is made.
+// RowSums: each row of a gradient once, ascending, with the sum of its values. Only rows that come several times are
+// summed, each when an optimizer reaches it: no coalesced copy is made. Internal.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,8 @@ public:
     std::size_t size() const { return begins_.size() - 1; }
     std::size_t width() const { return width_; }
     std::int64_t row(std::size_t i) const { return gradient_.rows()[order_[begins_[i]]]; }
+    /// The first that is not below `row`.
+    std::size_t first_from(std::int64_t row) const;
     /// The sum of the values of row i, (D), in the order they came. In the gradient itself or in `room`, (D).
     const Real* sum(std::size_t i, Real* room) const;
 

@@ -1,4 +1,4 @@
-// An array seen along one axis: `outer` blocks of `n` entries, `inner` apart. Internal.
+// AlongAxis: an array along one axis, `outer` blocks of `n` entries, `inner` apart. Internal.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct AlongAxis {
     }
 };
 
-/// The entries of a lane side by side: where they are, or copied here.
+/// The entries of a lane next to each other: where they are, or copied here.
 class LaneRoom {
 public:
     explicit LaneRoom(const AlongAxis& along) : along_(along), room_(along.inner == 1 ? 0 : along.n) {}

@@ -1,10 +1,11 @@
-// Reductions in lanes: the i-th number goes to lane i % lanes, and the lanes are folded in halves.
+// Lane reductions: the i-th number goes to lane i % lanes, and the lanes are folded in halves.
 #include <embergrad/engine/kernels/lanes.hpp>
 
 #include <algorithm>
 #include <array>
 #include <limits>
 
+#include <embergrad/engine/kernels/elementwise.hpp>
 #include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/kernels/vector_exp.hpp>
 
@@ -30,7 +31,7 @@ template <std::size_t lanes, class T, class Combine>
 }
 
 constexpr std::size_t kLanes = 32;    // several vectors, so that an addition need not wait for the one before
-constexpr std::size_t kPiece = 1024;  // short enough to be in the nearest cache when it is read again
+constexpr std::size_t kPiece = 1024;  // short enough to be in L1 when it is read again
 static_assert(kPiece % kLanes == 0);
 
 constexpr auto plus = [](double a, double b) { return a + b; };

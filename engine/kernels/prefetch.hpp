@@ -1,4 +1,4 @@
-// Asking for rows of a table before they are needed.
+// Prefetching rows of a table. Internal.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Radix sort by digits of 11 bits, the lowest first: two passes for a table of up to four million rows.
+// Row order: a radix sort by digits of 11 bits, the lowest first: two passes for a table of up to four million rows.
 #include <embergrad/engine/kernels/row_order.hpp>
 
 #include <algorithm>

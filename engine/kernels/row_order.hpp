@@ -1,4 +1,4 @@
-// Sorting the rows of a gradient: a few passes over the digits of their numbers, not comparisons.
+// Row order: the rows of a gradient sorted by a few passes over the digits of their numbers. Internal.
 #pragma once
 
 #include <cstdint>

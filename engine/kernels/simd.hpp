@@ -1,4 +1,4 @@
-// One place for function multiversioning: EMBERGRAD_SIMD before a hot loop's function compiles it for AVX-512, AVX2 and
+// Function multiversioning: EMBERGRAD_SIMD before a hot loop's function compiles it for AVX-512, AVX2 and
 // the plain machine, and the loader picks. Not under sanitizers (they start after the loader), nor off x86-64.
 #pragma once
 

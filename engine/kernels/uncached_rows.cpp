@@ -1,4 +1,4 @@
-// Stores past the cache, by AVX-512, whose registers are whole lines, or by AVX, two of whose are: no compiler makes
+// Non-temporal stores by AVX-512, whose registers are whole cache lines, or by AVX, two of whose are: no compiler makes
 // them from plain loops.
 #include <embergrad/engine/kernels/uncached_rows.hpp>
 
@@ -18,11 +18,11 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 constexpr std::size_t kLine = 64 / sizeof(Real);
-// Stores past the cache and reads ahead share the core's few buffers of lines. After five lines of a row the machine
-// reads on by itself: asking for more, or for rows further ahead, made lookups slower (8 lines 32 rows ahead: 1.1
-// to 1.4 times the time, on a machine with AVX2; not measured with AVX-512).
+// Non-temporal stores and prefetches share the core's few line-fill buffers. After five lines of a row the hardware
+// prefetcher goes on by itself: prefetching more, or for rows further ahead, made lookups slower (8 lines 32 rows
+// ahead: 1.1 to 1.4 times the time, on a machine with AVX2; not measured with AVX-512).
 constexpr std::size_t kStreamedAhead = 16;
-constexpr std::size_t kAskedFor = 5 * kLine;
+constexpr std::size_t kPrefetched = 5 * kLine;
 
 [[gnu::target("avx512f")]] void stream_row_avx512(const Real* from, std::size_t d, Real* to) {
     for (std::size_t j = 0; j < d; j += kLine)
@@ -56,7 +56,7 @@ void stream_rows(const Real* table, const std::int64_t* ids, std::size_t begin, 
     const StreamRow stream_row = stream_row_kernels().front();
     for (std::size_t i = begin; i < end; ++i) {
         if (i + kStreamedAhead < end)
-            prefetch_row(table + static_cast<std::size_t>(ids[i + kStreamedAhead]) * d, std::min(d, kAskedFor));
+            prefetch_row(table + static_cast<std::size_t>(ids[i + kStreamedAhead]) * d, std::min(d, kPrefetched));
         stream_row(table + static_cast<std::size_t>(ids[i]) * d, d, to + i * d);
     }
     _mm_sfence();  // before another thread is told that the rows are there

@@ -1,4 +1,4 @@
-// exp in plain arithmetic, so that a loop over it becomes vector instructions: the same bits whatever their width.
+// exp in plain arithmetic, so that a loop over it vectorises: the same bits whatever the width of the vectors.
 // Internal.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What is fixed when the library is built: the precision of every real number, and the version.
+// Config: what is fixed when the library is built, the precision of every real number and the version.
 #pragma once
 
 #define EMBERGRAD_VERSION "0.1.0"

@@ -1,4 +1,4 @@
-// Sizes in parts of a given size.
+// Division rounded up. Internal.
 #pragma once
 
 #include <cstddef>

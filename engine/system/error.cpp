@@ -1,10 +1,10 @@
-// Numbers and extents in messages.
+// Errors: numbers and extents in messages.
 #include <embergrad/engine/system/error.hpp>
 
 #include <array>
 #include <charconv>
 
-namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace embergrad::inline EMBERGRAD_PRECISION {
 
 std::string number_text(double value) {
     if (value != value) return "nan";  // its sign says nothing
@@ -22,4 +22,4 @@ std::string extents_text(std::span<const std::size_t> extents) {
     return text + (extents.size() == 1 ? ",)" : ")");
 }
 
-}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

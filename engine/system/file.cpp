@@ -1,4 +1,4 @@
-// POSIX calls, each with its errno in the message and started again when a signal cuts it short.
+// Files: POSIX calls, each with its errno in the message and started again when a signal cuts it short.
 #include <embergrad/engine/system/file.hpp>
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// Size classes with eight steps a doubling (at most 12.5 % unused; from 2 MiB on also the rest of a huge page), one
-// list of free blocks a class and thread.
+// Memory: size classes with eight steps a doubling (at most 12.5 % unused; from 2 MiB on also the rest of a huge page),
+// one list of free blocks a class and thread.
 #include <embergrad/engine/system/memory.hpp>
 
 #include <algorithm>
@@ -152,8 +152,6 @@ BlockCache::~BlockCache() {
 
 }  // namespace
 
-namespace detail {
-
 void* allocate_block(std::size_t bytes) {
     if (bytes == 0) return nullptr;
     return cache_ended ? system_allocate(size_of_class(class_of(bytes))) : cache.allocate(bytes);
@@ -164,6 +162,8 @@ void free_block(void* block, std::size_t bytes) noexcept {
     if (cache_ended) return std::free(block);
     cache.release(block, bytes);
 }
+
+namespace detail {
 
 void forget_contents([[maybe_unused]] void* begin, [[maybe_unused]] std::size_t bytes) noexcept {
 #ifdef __linux__

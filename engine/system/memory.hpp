@@ -21,22 +21,21 @@ struct MemoryStats {
 /// The calling thread's figures.
 MemoryStats memory_stats();
 
-/// Gives everything the calling thread keeps (blocks and the nodes of ended tapes) back to the system. What parameters
-/// keep for their next dense gradient is theirs (Parameter::take_zeros).
+/// Gives everything the calling thread keeps (blocks and the nodes of ended tapes) back to the system.
 void release_memory();
 
-/// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once. Nor
-/// does a parameter keep more than that for its next dense gradient.
+/// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once.
 void set_memory_cap(std::size_t bytes);
 std::size_t memory_cap();
-
-namespace detail {
 
 /// A block of at least `bytes`, aligned to 64 bytes (16 for up to 16 bytes; 2 MiB and huge pages for large ones);
 /// nullptr for 0.
 /// Throws std::bad_alloc.
 void* allocate_block(std::size_t bytes);
 void free_block(void* block, std::size_t bytes) noexcept;
+
+namespace detail {
+
 /// The system may have back what lies here: the contents are lost, the block stays. (Only whole pages; a no-op where
 /// there is no such call.)
 void forget_contents(void* begin, std::size_t bytes) noexcept;
@@ -58,9 +57,9 @@ struct Allocator {
 
     T* allocate(std::size_t n) {
         if (n > std::numeric_limits<std::size_t>::max() / 2 / sizeof(T)) throw std::bad_array_new_length();
-        return static_cast<T*>(detail::allocate_block(n * sizeof(T)));
+        return static_cast<T*>(allocate_block(n * sizeof(T)));
     }
-    void deallocate(T* block, std::size_t n) noexcept { detail::free_block(block, n * sizeof(T)); }
+    void deallocate(T* block, std::size_t n) noexcept { free_block(block, n * sizeof(T)); }
 
     friend bool operator==(const Allocator&, const Allocator&) { return true; }
 };

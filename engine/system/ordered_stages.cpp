@@ -1,4 +1,4 @@
-// Each thread takes in what is ready, else reads a piece and works on it, else waits for the others.
+// Ordered stages: each thread takes in what is ready, else reads a piece and works on it, else waits for the others.
 #include <embergrad/engine/system/ordered_stages.hpp>
 
 #include <condition_variable>

@@ -1,4 +1,4 @@
-// A stream in pieces: read one after the other, worked on by all threads, taken in one after the other.
+// Ordered stages: a stream in pieces, read in order, worked on by all threads, taken in in order. Internal.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// A pool of sleeping workers; the caller works too.
+// Threads: a pool of sleeping workers; the caller works too.
 #include <embergrad/engine/system/parallel.hpp>
 
 #include <atomic>

@@ -1,4 +1,4 @@
-// OpenBLAS at one thread.
+// BLAS: OpenBLAS, kept to one thread.
 #include <embergrad/engine/kernels/product/blas.hpp>
 
 #include <cblas.h>

@@ -1,4 +1,4 @@
-// The only place that knows BLAS.
+// BLAS: the only place that includes it. Internal.
 #pragma once
 
 #include <cstddef>

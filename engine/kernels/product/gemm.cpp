@@ -1,4 +1,4 @@
-// The choice between the two ways, and the cut into tiles of rows or columns.
+// gemm: the choice between the packed product and BLAS, and the cut into tiles of rows or columns for threads.
 #include <embergrad/engine/kernels/product/gemm.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Matrix products, by our own way or by BLAS, cut into tiles for threads. Internal.
+// gemm: matrix products, packed by ourselves or left to BLAS, cut into tiles for threads. Internal.
 #pragma once
 
 #include <cstddef>

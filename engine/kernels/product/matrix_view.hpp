@@ -1,4 +1,4 @@
-// Matrices as a product sees them. Internal.
+// MatrixView and MatrixProduct: matrices by their strides, and what a product does with them. Internal.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): b is taken in blocks that
-// stay in the cache, copied into panels where that helps, and tiles of c are summed in registers. What is read next is
-// asked for meanwhile: with few rows little is done with a weight, and the product would wait for memory.
+// The packed product, after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): b is
+// taken in blocks that stay in L2, packed into panels where that helps, and tiles of c are summed in registers. What is
+// read next is prefetched meanwhile: with few rows little is done with a weight, and the product would wait for memory.
 #include <embergrad/engine/kernels/product/packed.hpp>
 
 #include <algorithm>
@@ -17,12 +17,12 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 namespace {
 
-constexpr std::size_t kDepth = 256;  // rows of a block of b: a panel takes half of the first cache, a block 128 kB
+constexpr std::size_t kDepth = 256;  // rows of a block of b: a panel takes half of L1, a block 128 kB of L2
 
 constexpr std::size_t kManyRows = 256;             // of a, by which copying b costs next to nothing
 constexpr std::size_t kFewRows = 24;               // of a, for which b's rows are not worth a copy
-constexpr std::size_t kFar = 2048 / sizeof(Real);  // rows so far apart drive each other from the first cache
-constexpr std::size_t kLarge = (std::size_t{512} << 10) / sizeof(Real);  // what the nearer caches do not hold
+constexpr std::size_t kFar = 2048 / sizeof(Real);  // rows so far apart evict each other from L1
+constexpr std::size_t kLarge = (std::size_t{512} << 10) / sizeof(Real);  // what L2 does not hold
 constexpr std::size_t kSquare = 256;  // with all extents that large OpenBLAS is as fast or faster
 
 /// The same 200 kB for all products, so that a warm thread asks the system for nothing (unless set_memory_cap() wants
@@ -73,7 +73,7 @@ private:
         return p_.b.column_stride == 1 && (p_.m < kFewRows || (p_.m < kManyRows && p_.b.row_stride < kFar));
     }
 
-    /// What the nearer caches hold need not be asked for.
+    /// What L2 holds need not be prefetched.
     bool is_a_large() const { return p_.m * p_.k >= kLarge; }
     bool is_c_large() const { return p_.m * p_.n >= kLarge; }
 
@@ -93,7 +93,8 @@ private:
     void multiply_strip(std::size_t row, std::size_t rows, const Block& block) {
         look_ahead_in_a(row + rows, calls(rows, block), block);
         if (to_transposed_ && is_c_large())
-            ahead_.c = Ahead(p_.c + block.column * p_.stride + row, block.columns, rows, p_.stride, calls(rows, block));
+            ahead_.c =
+                Prefetcher(p_.c + block.column * p_.stride + row, block.columns, rows, p_.stride, calls(rows, block));
         MatrixView a = p_.a.at(row, block.row);
         if (is_a_copied()) {
             pack_strip(rows, block.rows, a, room_.strip());
@@ -112,8 +113,8 @@ private:
         if (next.columns == 0) return;
         const Real* first = p_.b.at(next.row, next.column).data;
         ahead_.b = p_.b.column_stride == 1
-                       ? Ahead(first, next.rows, next.columns, p_.b.row_stride, calls(p_.m, block))
-                       : Ahead(first, next.columns, next.rows, p_.b.column_stride, calls(p_.m, block));
+                       ? Prefetcher(first, next.rows, next.columns, p_.b.row_stride, calls(p_.m, block))
+                       : Prefetcher(first, next.columns, next.rows, p_.b.column_stride, calls(p_.m, block));
     }
 
     /// From a strip on; not where the machine sees by itself what comes.
@@ -123,9 +124,9 @@ private:
         const std::size_t rows = std::min(kStrip, p_.m - row);
         const Real* first = p_.a.at(row, block.row).data;
         if (is_a_copied()) {
-            ahead_.a = Ahead(first, block.rows, rows, p_.a.column_stride, calls);
+            ahead_.a = Prefetcher(first, block.rows, rows, p_.a.column_stride, calls);
         } else if (to_transposed_ && is_a_large()) {
-            ahead_.a = Ahead(first, rows, block.rows, p_.a.row_stride, calls);
+            ahead_.a = Prefetcher(first, rows, block.rows, p_.a.row_stride, calls);
         }
     }
 
@@ -153,7 +154,7 @@ private:
         tiles.c = p_.c + row * p_.stride + block.column;
         tiles.stride = p_.stride;
         tiles.start = start_of(block).at(row, block.column);
-        tiles.asks_below = is_c_large() && row + 2 * kTile <= p_.m;
+        tiles.prefetches_below = is_c_large() && row + 2 * kTile <= p_.m;
     }
 
     ProductStart start_of(const Block& block) const {
@@ -163,7 +164,7 @@ private:
     const MatrixProduct p_;
     const bool to_transposed_;
     Room room_;
-    AheadOfAll ahead_;
+    Prefetchers ahead_;
 };
 
 }  // namespace

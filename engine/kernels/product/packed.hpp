@@ -1,5 +1,5 @@
-// Our own matrix product, for machines with AVX2: a linear layer multiplies few rows by many weights, and there it is
-// faster than OpenBLAS (bench/products.cpp). Internal.
+// The packed product, our own, for machines with AVX2: a linear layer multiplies few rows by many weights, and there it
+// is faster than OpenBLAS (bench/products.cpp). Internal.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ bool has_packed_product();
 /// Whether multiply_packed() is the faster way. Only where has_packed_product() says so.
 bool is_packed_faster(const MatrixProduct& product);
 
-/// An entry is a sum over blocks of k in their order: which other rows and columns are asked for with it changes no bit
+/// An entry is a sum over blocks of k in their order: which other rows and columns are computed with it changes no bit
 /// of it (a NaN's sign and payload apart). Only where has_packed_product() says so. Throws std::bad_alloc, c unchanged.
 void multiply_packed(const MatrixProduct& product);
 

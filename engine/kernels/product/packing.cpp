@@ -1,4 +1,4 @@
-// Copies in whole vectors; a transposition goes by squares of four.
+// Packing in whole vectors; a transposition goes by squares of four.
 #include <embergrad/engine/kernels/product/packing.hpp>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ struct FourQuads {
 }
 
 /// A panel of a b whose columns, `apart`, lie one after the other. Four columns are read at a time: more of them, a
-/// power of two apart, would drive each other from the first cache.
+/// power of two apart, would evict each other from L1.
 [[EMBERGRAD_AVX2]] void pack_columns(std::size_t k, std::size_t columns, const Real* b, std::size_t apart,
                                      Real* panel) {
     if (columns < kPanel) std::fill_n(panel, k * kPanel, Real{0});

@@ -1,4 +1,4 @@
-// How our own matrix product copies parts of matrices into the order in which it reads them. Internal.
+// Packing: parts of matrices copied into the order in which the packed product reads them. Internal.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// By AVX2 and FMA: no compiler keeps a dozen sums in registers by itself.
+// Register tiles by AVX2 and FMA: no compiler keeps a dozen sums in registers by itself.
 #include <embergrad/engine/kernels/product/tiles.hpp>
 
 #include <embergrad/engine/kernels/simd.hpp>
@@ -61,24 +61,24 @@ template <std::size_t kRows>
 }
 
 template <std::size_t kRows>
-[[EMBERGRAD_AVX2]] void multiply_rows(const Tiles& tiles, AheadOfAll& ahead) {
+[[EMBERGRAD_AVX2]] void multiply_rows(const Tiles& tiles, Prefetchers& ahead) {
     for (std::size_t j = 0; j < tiles.count; ++j) {
-        ahead.ask();
-        for (std::size_t i = kRows; tiles.asks_below && i < 2 * kRows; ++i)
+        ahead.next();
+        for (std::size_t i = kRows; tiles.prefetches_below && i < 2 * kRows; ++i)
             __builtin_prefetch(tiles.c + i * tiles.stride + j * kPanel, 1);
         multiply_tile<kRows>(tiles, j);
     }
 }
 
 /// By the number of rows less one.
-constexpr void (*kMultiplyRows[kTile])(const Tiles&, AheadOfAll&) = {
+constexpr void (*kMultiplyRows[kTile])(const Tiles&, Prefetchers&) = {
     multiply_rows<1>, multiply_rows<2>, multiply_rows<3>, multiply_rows<4>, multiply_rows<5>, multiply_rows<6>};
 
 }  // namespace
 
-void multiply_tiles(std::size_t rows, const Tiles& tiles, AheadOfAll& ahead) { kMultiplyRows[rows - 1](tiles, ahead); }
+void multiply_tiles(std::size_t rows, const Tiles& tiles, Prefetchers& ahead) { kMultiplyRows[rows - 1](tiles, ahead); }
 
-void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, AheadOfAll& ahead) {
+void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, Prefetchers& ahead) {
     Real sums[kTile * kPanel];
     multiply_tiles(rows, {.k = tile.k, .count = 1, .a = tile.a, .b = tile.b, .c = sums, .stride = kPanel}, ahead);
     for (std::size_t i = 0; i < rows; ++i) {

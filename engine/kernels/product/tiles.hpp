@@ -1,4 +1,4 @@
-// The innermost part of our own matrix product: tiles of the result whose sums stay in registers. Internal.
+// Register tiles of our own matrix product: parts of the result whose sums stay in registers. Internal.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,15 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 constexpr std::size_t kPanel = 64 / sizeof(Real);  // columns of a tile: two registers of AVX2
 constexpr std::size_t kTile = 6;                   // rows of a tile: its sums take 12 of the 16 registers
 
-/// Runs of numbers that are read or written soon, asked for a few at a time.
-class Ahead {
+/// Runs of numbers that are read or written soon, prefetched a few at a time.
+class Prefetcher {
 public:
-    Ahead() = default;
-    /// `runs` of `length` numbers, `stride` apart, in `calls` of ask().
-    Ahead(const Real* first, std::size_t runs, std::size_t length, std::size_t stride, std::size_t calls)
+    Prefetcher() = default;
+    /// `runs` of `length` numbers, `stride` apart, in `calls` of next().
+    Prefetcher(const Real* first, std::size_t runs, std::size_t length, std::size_t stride, std::size_t calls)
         : first_(first), runs_(runs), length_(length), stride_(stride), at_once_(divided_up(runs, calls)) {}
 
-    void ask() {
+    void next() {
         for (const std::size_t end = std::min(next_ + at_once_, runs_); next_ < end; ++next_)
             prefetch_row(first_ + next_ * stride_, length_);
     }
@@ -33,13 +33,13 @@ private:
 };
 
 /// What a product needs next.
-struct AheadOfAll {
-    Ahead a, b, c;
+struct Prefetchers {
+    Prefetcher a, b, c;
 
-    [[gnu::always_inline]] void ask() {
-        a.ask();
-        b.ask();
-        c.ask();
+    [[gnu::always_inline]] void next() {
+        a.next();
+        b.next();
+        c.next();
     }
 };
 
@@ -56,14 +56,14 @@ struct Tiles {
     Panels b;
     ProductStart start = {};
     Real* c = nullptr;
-    std::size_t stride = 0;   // of c's rows
-    bool asks_below = false;  // for as many rows of c, which are written next
+    std::size_t stride = 0;         // of c's rows
+    bool prefetches_below = false;  // as many rows of c, which are written next
 };
 
-/// `rows` of 1 to kTile; what comes next is asked for at each tile. Needs AVX2 and FMA.
-void multiply_tiles(std::size_t rows, const Tiles& tiles, AheadOfAll& ahead);
+/// `rows` of 1 to kTile; what comes next is prefetched at each tile. Needs AVX2 and FMA.
+void multiply_tiles(std::size_t rows, const Tiles& tiles, Prefetchers& ahead);
 
 /// One tile, of which c has room for `columns` < kPanel only.
-void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, AheadOfAll& ahead);
+void multiply_narrow_tile(std::size_t rows, std::size_t columns, const Tiles& tile, Prefetchers& ahead);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,4 +1,4 @@
-#include <embergrad/engine/gradient/touched_rows.hpp>
+#include <embergrad/engine/gradient/gradient_runs.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <embergrad/engine/gradient/gradient_runs.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
@@ -18,12 +17,10 @@
 #include "threads.hpp"
 
 using namespace embergrad;
-using detail::gradient_runs, detail::TouchedRows;
+using detail::for_each_run;
 using embergrad::testing::check_refused, embergrad::testing::check_same;
 
 namespace {
-
-using Rows = std::vector<std::size_t, Allocator<std::size_t>>;
 
 constexpr std::size_t kV = 40, kD = 3;
 
@@ -47,9 +44,22 @@ void look_up(const Parameter& table, const IdArray& ids) {
     tape.backward(sum(y * y));
 }
 
-/// The same numbers, of which nobody knows where they are zero.
+/// The same numbers as an array, of which nobody knows where they are zero.
 void forget_rows(const Parameter& table) {
     if (table.gradient_kind() == GradientKind::dense) table.mutable_grad();
+}
+
+using Ids = std::vector<std::int64_t>;
+
+bool is_array(const Parameter& table) { return table.gradient().is_array(); }
+
+/// The rows whose gradient is not known to be zero, ascending.
+Ids rows_with_gradient(const Parameter& table) {
+    Ids rows;
+    for_each_run(table.gradient(), table.trainable_runs(), [&](std::size_t begin, std::size_t end, const Real* g) {
+        for (std::size_t i = begin; g != nullptr && i < end; i += kD) rows.push_back(static_cast<std::int64_t>(i / kD));
+    });
+    return rows;
 }
 
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter&)>;
@@ -72,41 +82,45 @@ const std::vector<MakeOptimizer> kOptimizers{
 
 }  // namespace
 
-TEST_CASE("touched rows: the gradient of a lookup knows its rows, whatever else is done with it") {
+TEST_CASE("gradient runs: a dense gradient of lookups is held by rows, whatever else is done with it") {
     const Parameter table(random_table(1));
     look_up(table, {7, 3, 7});
-    CHECK_FALSE(table.touched_rows().all());
-    CHECK(table.touched_rows().ascending() == Rows{3, 7});
+    CHECK(table.gradient_kind() == GradientKind::dense);
+    CHECK(rows_with_gradient(table) == Ids{3, 7});
     look_up(table, {9});
-    CHECK(table.touched_rows().ascending() == Rows{3, 7, 9});
+    CHECK(rows_with_gradient(table) == Ids{3, 7, 9});
     table.add_grad(RowGradient({11}, ones({1, kD})));
-    CHECK(table.touched_rows().ascending() == Rows{3, 7, 9, 11});
+    CHECK(table.gradient_kind() == GradientKind::dense);
+    CHECK(rows_with_gradient(table) == Ids{3, 7, 9, 11});
+    CHECK(table.grad()(11, 0) == 1);
+    CHECK(rows_with_gradient(table) == Ids{3, 7, 9, 11});  // reading has changed nothing
     table.zero_grad(false);
-    CHECK(table.touched_rows().ascending().empty());
+    CHECK(table.gradient_kind() == GradientKind::dense);
+    CHECK(rows_with_gradient(table).empty());
     check_same(table.grad(), zeros({kV, kD}));
     table.add_grad(ones({kV, kD}));
-    CHECK(table.touched_rows().all());
+    CHECK(is_array(table));
     table.zero_grad();
     look_up(table, {1});
-    CHECK_FALSE(table.touched_rows().all());
+    CHECK_FALSE(is_array(table));
     table.mutable_grad();
-    CHECK(table.touched_rows().all());
+    CHECK(is_array(table));
 }
 
-TEST_CASE("touched rows: a table that is used elsewhere too, or looked up nearly everywhere, is touched everywhere") {
+TEST_CASE("gradient runs: of a table that is used elsewhere too, or looked up nearly everywhere, it is an array") {
     const Parameter table(random_table(1));
     Tape tape;
     tape.backward(sum(embedding(tape, table, {1})) + sum(tape.leaf(table)));
-    CHECK(table.touched_rows().all());
+    CHECK(is_array(table));
     CHECK(table.grad()(1, 0) == 2);
     CHECK(table.grad()(2, 0) == 1);
     table.zero_grad();
     Rng rng(3);
     look_up(table, random_ids(rng, kV));
-    CHECK(table.touched_rows().all());
+    CHECK(is_array(table));
 }
 
-TEST_CASE("touched rows: gradients are the same as ever, step after step") {
+TEST_CASE("gradient runs: gradients are the same as ever, step after step") {
     Rng rng(21);
     const Parameter table(random_table(2));
     for (int step = 0; step < 200; ++step) {
@@ -124,7 +138,7 @@ TEST_CASE("touched rows: gradients are the same as ever, step after step") {
     }
 }
 
-TEST_CASE("touched rows: every optimizer gives the same bits as with a gradient whose rows are not known") {
+TEST_CASE("gradient runs: every optimizer gives the same bits as with a gradient whose rows are not known") {
     for (std::size_t k = 0; k < kOptimizers.size(); ++k) {
         for (const bool freeze : {false, true}) {
             CAPTURE(k);
@@ -145,45 +159,53 @@ TEST_CASE("touched rows: every optimizer gives the same bits as with a gradient 
     }
 }
 
-TEST_CASE("touched rows: runs cover the trainable values once, and say where the gradient is zero") {
+TEST_CASE("gradient runs: they cover the trainable values once, and say where the gradient is zero") {
     const Parameter table(random_table(1));
-    look_up(table, {0, 2, 3, 39});
-    const auto runs = gradient_runs(table);
-    std::size_t end = 0;
-    for (const auto& run : runs) {
-        CHECK(run.begin == end);
-        end = run.end;
+    for (const bool freeze : {false, true}) {
+        CAPTURE(freeze);
+        if (freeze) table.freeze_rows({1, 17});
+        look_up(table, {0, 2, 3, 39, 2});
+        const Array expected = table.grad();
+        table.zero_grad();
+        look_up(table, {0, 2, 3, 39, 2});
+        std::vector<int> covered(table.size(), 0);
+        for_each_run(table.gradient(), table.trainable_runs(), [&](std::size_t begin, std::size_t end, const Real* g) {
+            REQUIRE(begin < end);
+            for (std::size_t i = begin; i < end; ++i) {
+                ++covered[i];
+                CHECK((g == nullptr ? 0 : g[i - begin]) == expected.data()[i]);
+            }
+        });
+        for (std::size_t i = 0; i < covered.size(); ++i) CHECK(covered[i] == (table.is_frozen(i / kD) ? 0 : 1));
+        CHECK(rows_with_gradient(table) == Ids{0, 2, 3, 39});
+        table.zero_grad();
     }
-    CHECK(end == table.size());
-    REQUIRE(runs.size() == 5);
-    CHECK((!runs[0].zero && runs[1].zero && !runs[2].zero && runs[3].zero && !runs[4].zero));
-    CHECK((runs[2].begin == 2 * kD && runs[2].end == 4 * kD));
     const Parameter scalar(Array(2));
     scalar.add_grad(Array(1));
-    CHECK(gradient_runs(scalar).size() == 1);
+    std::size_t runs = 0;
+    for_each_run(scalar.gradient(), scalar.trainable_runs(), [&](std::size_t, std::size_t, const Real*) { ++runs; });
+    CHECK(runs == 1);
 }
 
-TEST_CASE("touched rows: zeros stay with the table only as far as memory may be kept") {
-    const std::size_t cap = memory_cap();
-    const Parameter table(random_table(1));
-    const auto clears_in_place = [&] {
-        look_up(table, {1});
-        const Real* before = table.grad().data();
-        table.zero_grad();
-        release_memory();
-        look_up(table, {2});
-        return table.grad().data() == before;
-    };
-    CHECK(clears_in_place());
-    table.zero_grad();
-    set_memory_cap(0);
-    look_up(table, {1});
-    table.zero_grad();
-    CHECK(table.take_zeros().size() == table.size());
-    set_memory_cap(cap);
+TEST_CASE("gradient runs: a step on a large table takes no memory of its size, neither in backward nor to be kept") {
+    const std::size_t v = 100'000;
+    const Parameter table(zeros({v, 8}));
+    SGD sgd({table}, {.lr = 1});
+    release_memory();
+    const MemoryStats before = memory_stats();
+    for (int step = 0; step < 3; ++step) {
+        sgd.zero_grad();
+        look_up(table, {1, 2, 99'999});
+        sgd.step();
+    }
+    CHECK(memory_stats().system_bytes - before.system_bytes < v * 8 * sizeof(Real) / 4);
+    CHECK(table.grad().shape() == Shape{v, 8});  // for whoever asks
+    sgd.zero_grad();
+    release_memory();
+    CHECK(memory_stats().kept_bytes == 0);
 }
 
-TEST_CASE("touched rows: a scalar and a table without rows are stepped like any other") {
+TEST_CASE("gradient runs: a scalar and a table without rows are stepped like any other") {
     for (const MakeOptimizer& make : kOptimizers) {
         const Parameter kept(Array(2)), dropped(Array(2)), empty(zeros({0, kD}));
         const auto a = make(kept), b = make(dropped), c = make(empty);
@@ -200,7 +222,7 @@ TEST_CASE("touched rows: a scalar and a table without rows are stepped like any 
     }
 }
 
-TEST_CASE("touched rows: a reference to the gradient may be kept, and written to at any time") {
+TEST_CASE("gradient runs: a reference to the gradient may be kept, and written to at any time") {
     const Parameter table(random_table(1));
     look_up(table, {1});
     Array& gradient = table.mutable_grad();
@@ -216,7 +238,7 @@ TEST_CASE("touched rows: a reference to the gradient may be kept, and written to
     CHECK(table.grad()(7, 0) == 0);
 }
 
-TEST_CASE("touched rows: pieces of a large gradient, with any number of threads") {
+TEST_CASE("gradient runs: pieces of a large gradient, with any number of threads") {
     const std::size_t v = 7000, d = 77;  // several tiles, which end within rows
     Rng rng(8);
     Array values(Shape{v, d});
@@ -241,16 +263,4 @@ TEST_CASE("touched rows: pieces of a large gradient, with any number of threads"
             check_same(three.value(), unknown.value());
         }
     }
-}
-
-TEST_CASE("touched rows: only a leaf has them, and only the rows there are") {
-    const Parameter table(random_table(1));
-    Tape tape;
-    const Var y = embedding(tape, table, {1});
-    const std::vector<std::int64_t> rows{0};
-    check_refused<std::logic_error>([&] { y.grad_rows(rows); },
-                                    "Var::grad_rows: only a leaf that needs a gradient has rows of one");
-    const std::vector<std::int64_t> beyond{0, kV};
-    check_refused<std::out_of_range>([&] { tape.leaf(table).grad_rows(beyond); },
-                                     "Var::grad_rows: row 40 is outside a gradient of 40 rows");
 }

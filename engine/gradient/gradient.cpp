@@ -1,0 +1,192 @@
+// Gradient: how one form becomes another.
+#include <embergrad/engine/gradient/gradient.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <embergrad/engine/kernels/elementwise.hpp>
+#include <embergrad/engine/system/error.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace {
+
+constexpr std::size_t kKeptBuffer = 1024;  // bytes that a node keeps; larger buffers go to the thread's cache
+
+void fill_zeros(Array& array) { std::fill(array.storage().begin(), array.storage().end(), Real{0}); }
+
+void add_elements(const Array& from, Array& to) {
+    const Real* x = from.data();
+    detail::put_each(to.data(), to.size(), true, [=](std::size_t i) { return x[i]; });
+}
+
+/// Where more rows than this have arrived for a dense gradient, the array is no dearer.
+std::size_t most_rows(const Shape& table) { return table[0] / 2; }
+
+}  // namespace
+
+void detail::shrink(Array& buffer) {
+    if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
+}
+
+void detail::make_room(Array& buffer, const Shape& shape) {
+    if (same_shape(buffer.shape(), shape)) return;
+    element_count(shape);  // refuses extents whose product wraps around
+    try {
+        buffer.resize(shape);
+    } catch (...) {
+        buffer = Array(Shape{0});  // xtensor has taken the shape already, but there is no memory behind it
+        throw;
+    }
+}
+
+GradientKind Gradient::kind() const {
+    if (rows_.empty()) return form_ == Form::nothing ? GradientKind::none : GradientKind::dense;
+    return sparse_ && form_ == Form::nothing ? GradientKind::rows : GradientKind::dense;
+}
+
+Gradient::Target Gradient::target() {
+    if (form_ == Form::array) [[likely]]
+        return {array_, true};
+    require<std::logic_error>(form_ != Form::taken,
+                              "Var::grad: this gradient was handed on to a table on the way back; call retain_grad() "
+                              "before backward to read it afterwards");
+    detail::make_room(array_, *shape_);
+    const bool add = form_ != Form::nothing;
+    if (form_ == Form::number)
+        detail::put_each(array_.data(), array_.size(), false, [number = number_](std::size_t) { return number; });
+    if (form_ == Form::copy) rows_.clear();
+    form_ = Form::array;
+    return {array_, add};
+}
+
+Array& Gradient::array() {
+    if (!target().add) fill_zeros(array_);
+    if (!rows_.empty()) add_rows_to_array();
+    return array_;
+}
+
+void Gradient::add_rows_to_array() {
+    for (const RowGradient& rows : rows_) rows.add_to(array_);
+    rows_.clear();
+}
+
+void Gradient::add(Real number) {
+    if (form_ == Form::nothing || form_ == Form::number) {
+        number_ = form_ == Form::nothing ? number : number_ + number;
+        form_ = Form::number;
+        return;
+    }
+    Array& sum = target().array;
+    detail::put_each(sum.data(), sum.size(), true, [=](std::size_t) { return number; });
+}
+
+void Gradient::add(RowGradient rows, bool sparse) {
+    require<std::logic_error>(takes_rows_, "Gradient::add: only a parameter's gradient takes rows, not a result's");
+    rows.check_fits(*shape_);  // here, where it is wrong: when parameters change it is too late
+    sparse_ = sparse && (sparse_ || rows_.empty());
+    rows_.push_back(std::move(rows));
+}
+
+bool Gradient::adopt(Array& workspace) {
+    require(workspace.size() == element_count(*shape_), "Gradient::adopt: a workspace of shape ", workspace.shape(),
+            " does not hold a gradient of shape ", *shape_);
+    if (!is_nothing()) return false;
+    workspace.reshape(*shape_);
+    std::swap(workspace, array_);
+    form_ = Form::array;
+    return true;
+}
+
+Array Gradient::take(const Shape& shape) {
+    require<std::logic_error>(!takes_rows_, "Gradient::take: a parameter keeps its gradient");
+    require(element_count(shape) == element_count(*shape_), "Gradient::take: a gradient of shape ", *shape_,
+            " does not fit shape ", shape);
+    Array taken = retained_ ? array() : std::exchange(array(), Array(Shape{0}));
+    if (!retained_) form_ = Form::taken;
+    taken.reshape(shape);
+    return taken;
+}
+
+void Gradient::add(Gradient&& other) {
+    std::reverse(other.rows_.begin(), other.rows_.end());  // backward met the last lookup first
+    if (!other.rows_.empty()) join(other.rows_, other.sparse_);
+    if (other.form_ == Form::number) other.target();
+    if (other.form_ == Form::array) add(std::exchange(other.array_, Array(Shape{0})));
+    other.clear();
+}
+
+void Gradient::add(Array array) {
+    if (form_ == Form::array || form_ == Form::copy) return add_elements(array, target().array);
+    std::swap(array_, array);  // no copy: the usual case is the first gradient of a step
+    form_ = Form::array;
+    add_rows_to_array();
+}
+
+/// Puts rows behind those that are there.
+void Gradient::join(std::span<RowGradient> rows, bool sparse) {
+    if (form_ == Form::array || form_ == Form::copy) {
+        Array& sum = target().array;
+        for (const RowGradient& more : rows) more.add_to(sum);
+        return;
+    }
+    sparse_ = sparse && (sparse_ || rows_.empty());
+    if (rows_.empty()) rows_.emplace_back();
+    rows_.front().append(rows);
+    if (!sparse_ && (handed_out_ || rows_.front().size() > most_rows(*shape_))) array();
+}
+
+const Array& Gradient::read() {
+    if (rows_.empty() || form_ == Form::copy) return array_;
+    detail::make_room(array_, *shape_);
+    fill_zeros(array_);
+    rows_.front().add_to(array_);
+    form_ = Form::copy;
+    return array_;
+}
+
+RowGradient& Gradient::mutable_rows() {
+    if (form_ == Form::copy) form_ = Form::nothing;  // written out anew for the next reader
+    return rows_.front();
+}
+
+Array& Gradient::hand_out() {
+    handed_out_ = true;
+    return array();
+}
+
+void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> trainable) {
+    if (form_ == Form::copy || form_ == Form::number) target();
+    for (RowGradient& rows : rows_) rows.erase_rows(frozen);
+    if (form_ != Form::array) return;
+    std::size_t begin = 0;
+    for (const Run& run : trainable) {  // what lies between them is frozen
+        std::fill(array_.data() + begin, array_.data() + run.begin, Real{0});
+        begin = run.end;
+    }
+    std::fill(array_.data() + begin, array_.data() + array_.size(), Real{0});
+}
+
+void Gradient::zero() {
+    if (!rows_.empty()) {
+        rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
+        detail::shrink(array_);
+        form_ = Form::nothing;
+    }
+    if (form_ == Form::array) fill_zeros(array_);
+}
+
+void Gradient::check_fits() const {
+    for (const RowGradient& rows : rows_) rows.check_fits(*shape_);
+    require(form_ != Form::array || same_shape(array_.shape(), *shape_),
+            "Parameter: the gradient of a parameter of shape ", *shape_, " was replaced by one of shape ",
+            array_.shape());
+}
+
+void Gradient::clear() {
+    detail::shrink(array_);
+    if (!rows_.empty()) rows_.clear();
+    form_ = Form::nothing;
+    retained_ = false;
+}
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,114 @@
+// Gradient: what has arrived for one value, in the cheapest form that says it exactly.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/engine/gradient/row_gradient.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+/// What a parameter's gradient is for its user. A dense one may be held by rows until somebody asks for the array.
+enum class GradientKind { none, dense, rows };
+
+/// The sum of what has arrived for a value so far: nothing, one number for all elements, or an array; and, for a
+/// parameter alone, rows of it. An array is written out for whoever asks for one.
+class Gradient {
+public:
+    /// Where to add. With `add` false nothing is there yet: the array is uninitialised and must be written whole.
+    struct Target {
+        Array& array;
+        bool add;
+    };
+
+    /// For a value of this shape, which lives as long. Only a parameter's gradient takes rows.
+    void begin(const Shape& shape, bool takes_rows) {
+        shape_ = &shape;
+        takes_rows_ = takes_rows;
+    }
+
+    bool is_nothing() const { return form_ == Form::nothing && rows_.empty(); }
+    bool is_array() const { return form_ == Form::array; }
+    /// The gradient of every element, for whoever can do with one number: a pass over memory less. Nothing where the
+    /// gradient is an array, or has not arrived.
+    [[gnu::always_inline]] std::optional<Real> number() const {
+        return form_ == Form::number ? std::optional(number_) : std::nullopt;
+    }
+    GradientKind kind() const;
+    /// The value's.
+    const Shape& shape() const { return *shape_; }
+
+    /// For ops that can overwrite. Throws std::logic_error where take() has been.
+    Target target();
+    /// Everything that has arrived as one array, to be read and added to; zeros if nothing has. Errors as target().
+    Array& array();
+    /// Adds a number to every element. Errors as target().
+    void add(Real number);
+    /// Adds rows. Unless `sparse`, they stand for a dense gradient that is zero elsewhere. Throws std::logic_error
+    /// unless this is a parameter's, std::invalid_argument or std::out_of_range if the rows do not fit its shape.
+    void add(RowGradient rows, bool sparse = true);
+    /// Takes the array of a workspace, of as many elements, for a way back that computes in place: it gets another one,
+    /// whose contents mean nothing. False, and nothing done, where something has arrived. Throws std::invalid_argument
+    /// for another number of elements.
+    [[nodiscard]] bool adopt(Array& workspace);
+    /// Gives the array away, in another shape, for somebody else to go on with: a lookup's rows become its table's.
+    /// From then on array() throws, unless retain() was called: then this is a copy. Throws std::logic_error for a
+    /// parameter's, std::invalid_argument for another number of elements.
+    Array take(const Shape& shape);
+    /// See Var::retain_grad.
+    void retain() { retained_ = true; }
+
+    // For parameters.
+    /// Adds all that has arrived elsewhere for a value of the same shape, and leaves nothing there.
+    void add(Gradient&& other);
+    void add(Array array);
+    /// What array() gives, but what is held by rows stays so, too. Good until the gradient changes.
+    const Array& read();
+    /// array(), for somebody who may write there at any time: from now on nothing is held by rows unless it is sparse.
+    Array& hand_out();
+    /// The array, where this is one.
+    const Array& held_array() const { return array_; }
+    bool has_rows() const { return !rows_.empty(); }
+    /// All rows in their order. Only where has_rows(), of a parameter.
+    const RowGradient& rows() const { return rows_.front(); }
+    RowGradient& mutable_rows();
+    /// Leaves out frozen rows: `frozen` says which are, `trainable` what they leave of the flattened values.
+    void drop_rows(const std::vector<bool>& frozen, std::span<const Run> trainable);
+    /// Zeros of the same kind.
+    void zero();
+    /// Throws std::invalid_argument or std::out_of_range if what was handed out has been replaced by a misfit.
+    void check_fits() const;
+
+    /// Ready for another value; a small array keeps its memory.
+    void clear();
+
+private:
+    // Where rows have been read, their sum is in the array as well: a copy.
+    enum class Form : unsigned char { nothing, number, array, copy, taken };
+    void join(std::span<RowGradient> rows, bool sparse);
+    void add_rows_to_array();
+
+    Array array_{Shape{0}};
+    std::vector<RowGradient> rows_;  // on a tape in the order backward met them, in a parameter one
+    const Shape* shape_ = nullptr;
+    Real number_ = 0;
+    Form form_ = Form::nothing;
+    bool takes_rows_ = false;
+    bool sparse_ = false;  // all rows are
+    bool retained_ = false;
+    bool handed_out_ = false;
+};
+
+namespace detail {
+
+/// Gives the buffer this shape; its values are lost.
+void make_room(Array& buffer, const Shape& shape);
+/// Gives a large buffer's memory back to the thread's cache.
+void shrink(Array& buffer);
+
+}  // namespace detail
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,0 +1,121 @@
+// Tape record: the nodes, leaves and closures that a tape is made of. Internal; the tape itself is in tape.hpp.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <embergrad/engine/array.hpp>
+#include <embergrad/engine/gradient/gradient.hpp>
+#include <embergrad/engine/parameter.hpp>
+#include <embergrad/engine/system/memory.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION {
+
+class Tape;
+
+namespace detail {
+
+/// A function without arguments, kept in place when it is small: what an op has to do on the way back.
+class Closure {
+public:
+    Closure() = default;
+    Closure(const Closure&) = delete;
+    Closure& operator=(const Closure&) = delete;
+    ~Closure() { reset(); }
+
+    template <class Function>
+    void emplace(Function&& function) {
+        using F = std::decay_t<Function>;
+        reset();
+        if constexpr (sizeof(F) > sizeof(buffer_) || alignof(F) > alignof(std::max_align_t)) {
+            far_ = allocate_block(sizeof(F));
+            far_bytes_ = sizeof(F);
+        }
+        ::new (place()) F(std::forward<Function>(function));
+        call_ = [](void* raw) { (*static_cast<F*>(raw))(); };
+        if constexpr (!std::is_trivially_destructible_v<F>) {
+            destroy_ = [](void* raw) { static_cast<F*>(raw)->~F(); };
+        }
+    }
+    void operator()() { call_(place()); }
+    explicit operator bool() const { return call_ != nullptr; }
+    void reset() {
+        call_ = nullptr;
+        if (destroy_ != nullptr) std::exchange(destroy_, nullptr)(place());
+        if (far_ != nullptr) free_block(std::exchange(far_, nullptr), far_bytes_);
+    }
+
+private:
+    void* place() { return far_ != nullptr ? far_ : buffer_; }
+
+    alignas(std::max_align_t) std::byte buffer_[96];  // four Vars
+    void* far_ = nullptr;
+    std::size_t far_bytes_ = 0;
+    void (*call_)(void*) = nullptr;
+    void (*destroy_)(void*) = nullptr;
+};
+
+/// One value on a tape, its gradient and the way back.
+struct Node {
+    static constexpr std::size_t kNoLeaf = ~std::size_t{0};
+
+    const Array* value = nullptr;  // own_value, or a leaf's parameter's
+    Array own_value{Shape{0}};
+    Gradient gradient;
+    Closure backward;
+    std::size_t index = 0;       // on the tape
+    std::size_t leaf = kNoLeaf;  // among the leaves
+    bool needs_grad = false;
+
+    bool is_leaf() const { return leaf != kNoLeaf; }
+};
+
+/// A parameter on a tape.
+struct Leaf {
+    Parameter parameter;
+    std::size_t node;           // its index
+    std::uint64_t version = 0;  // of the parameter's values, when an op first read them
+    bool version_known = false;
+};
+
+/// The nodes of a tape. Records live as long as the process and are used again, so that a stale Var can always ask.
+struct TapeRecord {
+    static constexpr std::size_t kChunk = 128;
+
+    std::atomic<std::uint64_t> generation{0};
+    Tape* tape = nullptr;
+    std::vector<std::unique_ptr<Node[]>> chunks;  // node addresses stay put while the tape grows
+    std::size_t size = 0;
+    std::size_t last_size = 0;   // of the tape before
+    TapeRecord* next = nullptr;  // in a list of records that no tape uses
+    std::vector<Leaf> leaves;
+    std::vector<std::size_t> leaf_slots;  // open addressing from parameter to its position among the leaves + 1
+    bool in_backward = false;
+
+    Node& at(std::size_t index) { return chunks[index / kChunk][index % kChunk]; }
+    Node& node_of(const Leaf& leaf) { return at(leaf.node); }
+    /// Throws std::logic_error on the way back if the leaf's values have changed since they were first read.
+    void check_version(Leaf& leaf);
+    /// One more, whose value and gradient are its own.
+    Node& add_node(bool needs_grad);
+    /// The node of a parameter; a new one where it has none yet.
+    Node& leaf_node(const Parameter& parameter, bool needs_grad);
+    /// Makes everything ready for the next tape.
+    void recycle();
+    /// Gives the memory back; only while no tape uses the record.
+    void release();
+
+    /// A record for a tape of the calling thread; warm, if the thread had one before.
+    static TapeRecord& take();
+    static void give_back(TapeRecord& record) noexcept;
+};
+
+}  // namespace detail
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION
