@@ -1,5 +1,4 @@
-// Accumulation: adding to a gradient. The first to arrive is written, where clearing and adding would cost two passes
-// more. Internal.
+// Accumulation: adding to a gradient. The first term overwrites: no pass to clear. Internal.
 #pragma once
 
 #include <algorithm>
@@ -37,7 +36,7 @@ private:
 
 constexpr std::size_t kUniformPiece = 1024;  // fits L1
 
-/// `number` n times, or as often as a piece is long; the calling thread's, until it asks again.
+/// `number` n times, or as often as a piece is long; the thread's own, good until the next call.
 const Real* uniform_piece(Real number, std::size_t n);
 
 /// dx[i] += term(dy[i], i) for each element of x, which has as many as y. A gradient that is one number is read in

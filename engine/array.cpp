@@ -42,6 +42,16 @@ std::size_t element_count(const Shape& shape) {
     return count;
 }
 
+void resize(Array& buffer, const Shape& shape) {
+    element_count(shape);  // refuses extents whose product wraps around
+    try {
+        buffer.resize(shape);
+    } catch (...) {
+        buffer = Array(Shape{0});  // xtensor has taken the shape already, but there is no memory behind it
+        throw;
+    }
+}
+
 std::string to_string(const Shape& shape) { return extents_text(shape); }
 
 std::string position_text(std::size_t flat, const Shape& shape) {

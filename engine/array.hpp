@@ -1,6 +1,7 @@
 // Arrays and ids: the one header that includes xtensor. Loops over arrays take `data()` once and run over plain memory.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -64,13 +65,13 @@ public:
     }
 
 private:
-    // xtensor believes the first row and writes all of them.
+    // xtensor makes room by the first row, then copies every row.
     using Rows = std::initializer_list<Row>;
     static const Rows& rectangular(const Rows& ids);
     static const std::initializer_list<Rows>& rectangular(const std::initializer_list<Rows>& ids);
 };
 
-/// Products of extents in 64 bits. Throws std::invalid_argument where they do not fit.
+/// The number of elements. Throws std::invalid_argument where 64 bits do not hold their bytes.
 std::size_t element_count(const Shape& shape);
 
 /// Whether two shapes are equal: a loop in place, because a call of memcmp costs a scalar op a quarter of its time.
@@ -91,7 +92,7 @@ struct Run {
     std::size_t size() const { return end - begin; }
 };
 
-/// The position of element `flat` of an array of this shape, innermost last: "(3, 17)".
+/// The index of element `flat` of the flattened array: "(3, 17)", or "3" where there is one axis.
 std::string position_text(std::size_t flat, const Shape& shape);
 
 /// The first position, flattened, whose id is not in 0 .. n - 1.
@@ -99,6 +100,17 @@ std::optional<std::size_t> first_outside(const IdArray& ids, std::size_t n);
 
 /// Whether no element is NaN or infinite.
 bool all_finite(const Array& array);
+
+/// Gives an array this shape; its values are lost. Throws as element_count, and std::bad_alloc: it is empty then.
+void resize(Array& buffer, const Shape& shape);
+inline void make_room(Array& buffer, const Shape& shape) {
+    if (!same_shape(buffer.shape(), shape)) resize(buffer, shape);
+}
+/// Frees the memory of an array, unless it is so small that its next user had better find it.
+inline void shrink(Array& buffer) {
+    constexpr std::size_t kKeptBytes = 1024;
+    if (buffer.size() * sizeof(Real) > kKeptBytes) resize(buffer, Shape{0});
+}
 
 /// An array of this shape, every element `value`.
 Array full(const Shape& shape, Real value);

@@ -9,9 +9,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-/// y = f(x), dx += df(g, x or y): `Reads` says which of the two the derivative needs, so that nothing else is asked
-/// for.
-enum class Reads { nothing, input, output };
+/// y = f(x), dx += df(g, x or y): `Reads` says which of the two, so that a parameter's values are not needed in vain.
+enum class Reads { input, output };
 
 template <Reads reads, class F, class Derivative>
 Var unary(Var x, F f, Derivative df) {
@@ -105,7 +104,7 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
 /// Whether an input of this shape is repeated along some axis to meet the other.
 bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape()); }
 
-/// The two gradients of f(a, a) in one pass.
+/// The two gradients of f(a, a) in one pass, for speed alone.
 template <class DerivativeA, class DerivativeB>
 void add_both_gradients(Var out, Var a, DerivativeA da, DerivativeB db) {
     const Real* value = reads_other<DerivativeA> || reads_other<DerivativeB> ? a.value().data() : nullptr;
@@ -190,7 +189,7 @@ Var div(Var a, Var b) {
 }
 
 Var div(Var x, Real divisor) {
-    return unary<Reads::nothing>(
+    return unary<Reads::output>(
         x, [=](Real v) { return v / divisor; }, [=](Real g, Real) { return g / divisor; });
 }
 
@@ -200,7 +199,7 @@ Var div(Real dividend, Var x) {
 }
 
 Var neg(Var x) {
-    return unary<Reads::nothing>(
+    return unary<Reads::output>(
         x, [](Real v) { return -v; }, [](Real g, Real) { return -g; });
 }
 
@@ -241,7 +240,7 @@ Var sigmoid(Var x) {
 }
 
 Var affine(Var x, Real factor, Real offset) {
-    return unary<Reads::nothing>(
+    return unary<Reads::output>(
         x, [=](Real v) { return v * factor + offset; }, [=](Real g, Real) { return g * factor; });
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 using namespace detail;
 
-/// Scales what was handed out, where the table itself was not: all of it, or the frozen rows alone.
+/// Scales the copies of rows that the table keeps unscaled: all, or the frozen ones.
 void renorm_copies(const Parameter& table, const IdArray& ids, const EmbeddingOptions& options, bool frozen_only,
                    Real* copies) {
     if (frozen_only && !table.has_frozen_rows()) return;
@@ -66,8 +66,8 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     const Var out = tape.result(shape, {weight});
     if (options.max_norm && tape.training()) renorm_table(table, ids, options);  // nothing fails from here on
     Real* to = out.mutable_value().data();
-    gather(table.value().data(), ids.data(), ids.size(), d, to);
-    if (options.max_norm) renorm_copies(table, ids, options, tape.training(), to);
+    gather(table.value().data(), ids.data(), ids.size(), d, to);  // not weight.value(): the table may change later
+    if (options.max_norm) renorm_copies(table, ids, options, /*frozen_only=*/tape.training(), to);
     if (out.needs_grad()) {
         out.on_backward([weight, out, ids = ids, padding = resolve_padding(options, v), sparse = options.sparse,
                          by_frequency = options.scale_grad_by_freq] {

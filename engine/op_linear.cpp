@@ -11,7 +11,7 @@ using detail::gemm;
 using detail::N;
 using detail::T;
 
-/// What a leading shape amounts to: x is (rows, in).
+/// The product of all extents but the last: x is (rows, in).
 std::size_t rows_of(Var x) {
     std::size_t rows = 1;
     for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) rows *= x.dim(axis);
@@ -44,13 +44,15 @@ Var linear_with(Var x, Var weight, Var bias, bool has_bias) {
 void add_linear_gradients(Var y, Var x, Var weight) {
     const std::size_t rows = rows_of(x), out = weight.dim(0), in = weight.dim(1);
     const Real* dy = y.grad().data();
-    if (x.needs_grad()) {  // dx += dy weight
+    if (x.needs_grad()) {                       // dx += dy weight
+        const Real* w = weight.value().data();  // may throw: before a target is there to be written
         const auto [dx, add] = x.gradient().target();
-        gemm(N, N, rows, in, out, dy, weight.value().data(), add, dx.data());
+        gemm(N, N, rows, in, out, dy, w, add, dx.data());
     }
     if (weight.needs_grad()) {  // dweight += dy^T x
+        const Real* from = x.value().data();
         const auto [dweight, add] = weight.gradient().target();
-        gemm(T, N, out, in, rows, dy, x.value().data(), add, dweight.data());
+        gemm(T, N, out, in, rows, dy, from, add, dweight.data());
     }
 }
 
@@ -73,13 +75,15 @@ Var matmul(Var a, Var b) {
     if (out.needs_grad()) {
         out.on_backward([=] {
             const Real* dout = out.grad().data();
-            if (a.needs_grad()) {  // da += dout b^T
+            if (a.needs_grad()) {                      // da += dout b^T
+                const Real* right = b.value().data();  // may throw: before a target is there to be written
                 const auto [da, add] = a.gradient().target();
-                gemm(N, T, m, k, n, dout, b.value().data(), add, da.data());
+                gemm(N, T, m, k, n, dout, right, add, da.data());
             }
             if (b.needs_grad()) {  // db += a^T dout
+                const Real* left = a.value().data();
                 const auto [db, add] = b.gradient().target();
-                gemm(T, N, k, n, m, a.value().data(), dout, add, db.data());
+                gemm(T, N, k, n, m, left, dout, add, db.data());
             }
         });
     }

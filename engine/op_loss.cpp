@@ -75,11 +75,11 @@ struct LogNormalizer {
     double log_probability(Real z) const { return static_cast<double>(z - max) - log_sum; }
 };
 
-/// The gradient of logits or probabilities, row by row; nothing where it is not needed. Where two share one array (a
-/// value used as both), the one made first must write a row first: it may be what overwrites.
+/// The gradient of logits or probabilities, row by row; nothing where it is not needed. Where both are one value, the
+/// one made first must write each row first: it may be the one that overwrites.
 class GradientRows {
 public:
-    /// With `in_place` the gradient's array holds what its rows are computed from.
+    /// With `in_place` the gradient's array holds the softmax's numerators already.
     GradientRows(Var x, const Rows& rows, bool in_place = false) : room_(rows.along) {
         if (!x.needs_grad()) return;
         const auto [gradient, add] = x.gradient().target();
@@ -139,10 +139,11 @@ void check_targets(Var logits, const IdArray& targets, const Rows& rows) {
             expected, ", not ", targets.shape());
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const std::int64_t t = targets.data()[i];
-        require<std::out_of_range>(t == rows.options.ignore_index || static_cast<std::uint64_t>(t) < rows.k,
-                                   "cross_entropy: target ", t, " at position ",
-                                   logits.rank() > 2 ? position_text(i, expected) : std::to_string(i),
-                                   " is out of bounds for ", rows.k, " classes");
+        if (t == rows.options.ignore_index || static_cast<std::uint64_t>(t) < rows.k) [[likely]]
+            continue;
+        fail<std::out_of_range>("cross_entropy: target ", t, " at position ",
+                                logits.rank() > 2 ? position_text(i, expected) : std::to_string(i),
+                                " is out of bounds for ", rows.k, " classes");
     }
 }
 
@@ -190,7 +191,7 @@ double compute_losses(const Rows& rows, const Real* z, const std::int64_t* targe
     return weights;
 }
 
-/// What a soft target asks of class c: w_c q'_c, where q' = (1 - e) q + e/K.
+/// The weighted, smoothed target of class c: w_c q'_c, where q' = (1 - e) q + e/K.
 struct SoftTarget {
     const Rows& rows;
     const Real* q;  // (K)
@@ -251,8 +252,7 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     if (loss.needs_grad()) {
         loss.on_backward([=, targets = targets, options = options] {
             const Rows saved(logits, options);
-            const bool in_place = saved.along.inner == 1 && logits.needs_grad() &&
-                                  logits.gradient().adopt(softmax.numerators.mutable_value());
+            const bool in_place = saved.along.inner == 1 && logits.gradient().adopt(softmax.numerators.mutable_value());
             GradientRows dz(logits, saved, in_place);
             saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
                 dz.write(first, [&](Real* row, bool add) {

@@ -1,12 +1,14 @@
-// Reductions: sum, mean, max, argmax and masked_mean, accumulated in double.
+// Reductions: sum, mean, max, argmax and masked_mean.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/kernels/axis.hpp>
 #include <embergrad/engine/kernels/lanes.hpp>
 #include <embergrad/engine/lookup_checks.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -45,9 +47,11 @@ Var divided_sum(Var x, std::size_t axis, bool keepdim, double divisor) {
             const auto by = static_cast<Real>(divisor);
             const Real* dy = y.grad().data();
             const detail::Accumulation dx(x);
-            for (std::size_t row = 0; row < along.outer * along.n; ++row) {
-                const Real* from = dy + row / along.n * along.inner;
-                dx.add(row * along.inner, along.inner, [=](std::size_t j) { return from[j] / by; });
+            for (std::size_t block = 0; block < along.outer; ++block, dy += along.inner) {
+                const std::size_t first = block * along.n * along.inner;
+                if (along.inner == 1) dx.add(first, along.n, [share = dy[0] / by](std::size_t) { return share; });
+                for (std::size_t i = 0; along.inner > 1 && i < along.n; ++i)
+                    dx.add(first + i * along.inner, along.inner, [=](std::size_t j) { return dy[j] / by; });
             }
         });
     }
@@ -106,8 +110,7 @@ Var max(Var x) {
             const auto is_largest = [=](Real v) { return v == largest || (std::isnan(v) && std::isnan(largest)); };
             const auto equals = std::count_if(from, from + x.size(), is_largest);
             const Real g = y.grad().data()[0] / static_cast<Real>(equals);
-            Real* dx = x.grad().data();
-            for (std::size_t i = 0, n = x.size(); i < n; ++i) dx[i] += is_largest(from[i]) ? g : 0;
+            detail::Accumulation(x).add(0, x.size(), [=](std::size_t i) { return is_largest(from[i]) ? g : 0; });
         });
     }
     return y;

@@ -5,6 +5,7 @@
 #include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/kernels/axis.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {

@@ -56,7 +56,7 @@ inline Var operator/(Real dividend, Var x) { return div(dividend, x); }
 
 // ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
 // Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated
-// in double (masked_mean: 8 rows at a time in Real). The sum of nothing is 0, its mean NaN, its max an error.
+// in double (masked_mean sums 8 rows in Real first). The sum of nothing is 0, its mean NaN, its max an error.
 
 Var sum(Var x);
 Var sum(Var x, std::int64_t axis, bool keepdim = false);
@@ -69,12 +69,15 @@ Var max(Var x, std::int64_t axis, bool keepdim = false);
 /// The position of the first maximum in x flattened (a scalar), or along an axis. NaN counts as the largest.
 IdArray argmax(Var x);
 IdArray argmax(Var x, std::int64_t axis, bool keepdim = false);
-/// exp(x) / sum(exp(x)) along an axis, without overflow.
-Var softmax(Var x, std::int64_t axis = -1);
-Var log_softmax(Var x, std::int64_t axis = -1);
 /// The mean of the first lengths[b] rows of each sequence. x: (B, L, D), lengths: (B) in 0..L -> (B, D). A length of 0
 /// gives zeros and no gradient. Throws std::invalid_argument for other shapes and lengths, with the position.
 Var masked_mean(Var x, const IdArray& lengths);
+
+// ---- softmax (op_softmax.cpp) --------------------------------------------------------------------------------------
+
+/// exp(x) / sum(exp(x)) along an axis, without overflow.
+Var softmax(Var x, std::int64_t axis = -1);
+Var log_softmax(Var x, std::int64_t axis = -1);
 
 // ---- shape (op_shape.cpp) ------------------------------------------------------------------------------------------
 
@@ -114,7 +117,8 @@ struct EmbeddingOptions {
     double norm_type = 2;
     /// Divide the gradient of each row by how often the row occurs in this lookup.
     bool scale_grad_by_freq = false;
-    /// Leave the gradient by rows (for SparseAdam and SGD) instead of as a table of zeros.
+    /// Leave the gradient by rows, for SparseAdam and SGD. A dense one that arrives too, as from linear(), makes it
+    /// dense.
     bool sparse = false;
 };
 
@@ -130,8 +134,8 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
 // The rows of each bag of ids summed, averaged or maximised in one pass, without making (B, L, D) first. Bags are the
 // rows of ids (B, N), or pieces of ids (n): bag b is offsets[b] .. offsets[b + 1] - 1, the last one goes on to the end.
 
-/// How the rows of a bag become one: their sum, their mean, or the largest in each column (a NaN in the first row
-/// stays, one in a later row is passed over; the gradient goes to the first of equal ones).
+/// How the rows of a bag become one: their sum, their mean, or the largest in each column (a NaN counts in
+/// a bag's first row only; the first of equal ones gets the gradient).
 enum class BagMode { sum, mean, max };
 
 struct EmbeddingBagOptions {
@@ -159,18 +163,18 @@ Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const 
 /// table: (V, D), ids: (n), offsets: (B), not decreasing from 0 to n at most -> (B, D).
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
                   const EmbeddingBagOptions& options = {});
-/// Mode sum with a factor for each position, in the shape of ids. The factors get a gradient if they need one, also
-/// where the table needs none; it is worked out from the rows, so the table must not change before backward then (with
-/// max_norm it may: copies of the rows, (n, D), are kept).
+/// Mode sum with a factor for each position, in the shape of ids. The factors' gradient is computed from the rows, also
+/// where the table needs none: the table must not change before backward then (with max_norm it may: copies of the
+/// rows, (n, D), are kept).
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, Var per_sample_weights,
                   const EmbeddingBagOptions& options = {});
 Var embedding_bag(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& offsets,
                   Var per_sample_weights, const EmbeddingBagOptions& options = {});
 
 /// masked_mean(embedding(tape, table, ids, options), lengths) without making (B, L, D): the same but for the rounding
-/// of the sums, errors included. table: (V, D), ids: (B, L), lengths: (B) in 0..L -> (B, D). It is the lengths that
-/// leave positions out: padding within them counts like any other row, unlike in a bag. By rows, a position that is
-/// left out gets zeros, padding no row.
+/// of the sums, errors included. table: (V, D), ids: (B, L), lengths: (B) in 0..L -> (B, D). Only
+/// lengths leave positions out: padding within them counts like any other row, unlike in a bag. In a gradient that
+/// stays by rows, a position left out has a row of zeros, padding none.
 Var embedding_masked_mean(Tape& tape, const Parameter& table, const IdArray& ids, const IdArray& lengths,
                           const EmbeddingOptions& options = {});
 

@@ -29,19 +29,33 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
     return runs;
 }
 
+/// Held by the one thread that reads a gradient. (std::mutex would bring <chrono> into every program.)
+class ReadLock {
+public:
+    explicit ReadLock(std::atomic<bool>& taken) : taken_(taken) {
+        while (taken_.exchange(true, std::memory_order_acquire)) taken_.wait(true);
+    }
+    ReadLock(const ReadLock&) = delete;
+    ReadLock& operator=(const ReadLock&) = delete;
+    ~ReadLock() {
+        taken_.store(false, std::memory_order_release);
+        taken_.notify_one();
+    }
+
+private:
+    std::atomic<bool>& taken_;
+};
+
 }  // namespace
 
 Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);
     state_->requires_grad = requires_grad;
-    state_->gradient.begin(state_->value.shape(), true);
+    state_->gradient.bind(state_->value.shape(), true);
     state_->trainable = trainable_pieces({}, state_->value.shape());
 }
 
-Parameter::State& Parameter::state() const {
-    require<std::logic_error>(state_ != nullptr, "Parameter: this handle is empty; construct it from an array");
-    return *state_;
-}
+void Parameter::fail_empty() { fail<std::logic_error>("Parameter: this handle is empty; construct it from an array"); }
 
 Array& Parameter::mutable_value() const {
     state().version.fetch_add(1, std::memory_order_acq_rel);
@@ -134,12 +148,15 @@ void Parameter::check_kind(GradientKind wanted) const {
 }
 
 const Array& Parameter::grad() const {
+    const ReadLock lock(state().is_read);
     check_kind(GradientKind::dense);
-    const std::lock_guard lock(state_->reading);
     return state_->gradient.read();
 }
 
-const RowGradient& Parameter::row_grad() const { return mutable_row_grad(); }
+const RowGradient& Parameter::row_grad() const {
+    check_kind(GradientKind::rows);
+    return state_->gradient.rows();
+}
 
 Array& Parameter::mutable_grad() const {
     check_kind(GradientKind::dense);
@@ -160,8 +177,9 @@ void Parameter::add_grad(Array gradient) const {
 }
 
 void Parameter::add_grad(RowGradient gradient) const {
+    check_gradient();
     Gradient arrived;
-    arrived.begin(shape(), true);
+    arrived.bind(shape(), true);
     arrived.add(std::move(gradient));
     add_grad(std::move(arrived));
 }

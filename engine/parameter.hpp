@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -27,8 +26,8 @@ public:
     std::size_t size() const { return value().size(); }
 
     const Array& value() const { return state().value; }
-    /// The values, to be changed (not resized). Counts as one change: call it again for the next, so that a backward
-    /// pass that still needs the old values can tell.
+    /// The values, to be changed (not resized). Each call raises version(): call it before every change, so that a
+    /// backward that needs the old values can tell.
     Array& mutable_value() const;
     /// Copies values in. Throws std::invalid_argument if the shapes differ.
     void assign(const Array& value) const;
@@ -38,12 +37,13 @@ public:
     Parameter clone() const;
 
     bool requires_grad() const { return state().requires_grad; }
-    /// Freezing also drops the gradient, so that no optimizer steps on a stale one.
+    /// Turning it off also drops the gradient, so that no optimizer steps on a stale one.
     void set_requires_grad(bool requires_grad) const;
 
     // Single rows, the entries of the first axis, can be frozen too. No optimizer moves them, whatever its momentum or
     // weight decay, nor keeps anything for them; their gradient is dropped, so that clipping does not see it; max_norm
-    // scales the copies it hands out. Whoever writes values (init, assign, load_state_dict) writes them as before.
+    // scales what is looked up, not the row. Whoever writes values (init, assign, load_state_dict) writes them as
+    // before.
 
     /// Freezes more rows; repeated ones are one. Each call looks at all V rows: freeze many at once.
     /// Throws std::out_of_range for a row that is not there, with its position, std::invalid_argument for a scalar and
@@ -57,7 +57,7 @@ public:
     bool is_frozen(std::size_t row) const { return has_frozen_rows() && state().frozen[row]; }
     /// Ascending.
     std::vector<std::int64_t> frozen_rows() const;
-    /// The values that are trained: everything but the frozen rows, ascending. (Not whether requires_grad is on.)
+    /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says.
     std::span<const Run> trainable_runs() const { return state().trainable; }
     /// How many values those are.
     std::size_t trainable_size() const;
@@ -73,12 +73,12 @@ public:
     GradientKind gradient_kind() const { return state().gradient.kind(); }
     bool has_gradient() const { return gradient_kind() != GradientKind::none; }
     /// The dense gradient, of the parameter's shape; good until the gradient changes. That of lookups is held by rows
-    /// and written out by the first call (several threads may ask at once).
+    /// and summed into an array by the first call (several threads may call at once).
     /// Throws std::logic_error if there is none, or one by rows.
     const Array& grad() const;
     /// The gradient by rows. Throws std::logic_error if there is none, or a dense one.
     const RowGradient& row_grad() const;
-    /// To be changed, also after the next backward: from the first call on the table's dense gradients are arrays.
+    /// The same to be written to, also after later backward passes: from now on dense gradients are held as arrays.
     Array& mutable_grad() const;
     RowGradient& mutable_row_grad() const;
 
@@ -115,12 +115,17 @@ private:
         bool requires_grad = true;
         std::atomic<bool> in_backward{false};
         std::vector<bool> frozen;    // (V); empty: no row is
-        std::vector<Run> trainable;  // what `frozen` leaves, as few pieces as possible
+        std::vector<Run> trainable;  // flat ranges that are not frozen, merged
         std::uint64_t frozen_version = 0;
         Gradient gradient;
-        std::mutex reading;  // of grad(): two threads may be the first to ask
+        std::atomic<bool> is_read{false};  // by grad(): two threads may be the first to ask
     };
-    State& state() const;
+    State& state() const {
+        if (state_ == nullptr) [[unlikely]]
+            fail_empty();
+        return *state_;
+    }
+    [[noreturn]] static void fail_empty();
     void set_frozen(const IdArray& rows, bool frozen) const;
     void set_frozen(std::vector<bool> frozen) const;
     void check_kind(GradientKind wanted) const;

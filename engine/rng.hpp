@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <utility>
 
@@ -38,7 +37,7 @@ public:
     std::uint64_t below(std::uint64_t n);
 
     /// A fair shuffle of a vector, an array or a span (Fisher and Yates), the same on every standard library.
-    template <std::ranges::contiguous_range Items>
+    template <class Items>
     void shuffle(Items&& items) {
         const std::span all(items);
         for (std::size_t left = all.size(); left > 1; --left) std::swap(all[left - 1], all[below(left)]);

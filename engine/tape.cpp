@@ -46,7 +46,7 @@ private:
     std::size_t held_ = 0;
 };
 
-/// The author of an op may have put anything into a gradient; better refused before any parameter has changed.
+/// An op may have left a misfit: refused before any parameter changes.
 void check_gradient(const Leaf& leaf, const Gradient& arrived) {
     require<std::logic_error>(!arrived.is_array() || same_shape(arrived.held_array().shape(), leaf.parameter.shape()),
                               "backward: an op left a gradient of shape ", arrived.held_array().shape(),
@@ -99,8 +99,8 @@ Var Tape::result(const Shape& shape, std::span<const Var> inputs) {
         check_input(input);
         needs_grad |= input.node_->needs_grad;
     }
-    Node& result = record_.add_node(needs_grad && recording());
-    detail::make_room(result.own_value, shape);
+    Node& result = record_.add_node(needs_grad);
+    make_room(result.own_value, shape);
     return var_of(result);
 }
 

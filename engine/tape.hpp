@@ -1,5 +1,5 @@
-// The tape: a flat list of values in the order the ops made them. `backward` is one loop over it from the end to the
-// start: no sorting, no recursion. What a value is made of, and how it is used again, is in tape_record.hpp.
+// The tape: a flat list of values in the order the ops made them. `backward` is one loop over it from the root to
+// the start: no sorting, no recursion. What a value is made of, and how it is used again, is in tape_record.hpp.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +32,10 @@ public:
     Real item() const;
     /// Whether backward will bring a gradient here.
     bool needs_grad() const { return node().needs_grad; }
-    /// The gradient that has arrived, zeros if none has; of the value's shape. Stays readable until the tape ends, but
-    /// ask again after backward: the array may have moved. (A leaf's moves into its parameter then, a lookup's into its
-    /// table's gradient: see retain_grad.) Throws std::logic_error if the value needs none.
+    /// The gradient that has arrived, zeros if none has; of the value's shape. Readable until the tape ends, but call
+    /// it again after backward: the array may have moved. A leaf's is in its parameter then, and zeros here; a lookup's
+    /// is in its table's gradient, and this throws, unless retain_grad() was called. Throws std::logic_error if the
+    /// value needs none.
     Array& grad() const { return gradient().array(); }
     /// Keeps grad() of a lookup's result readable after backward, at the price of a copy. Called before backward.
     void retain_grad() const { gradient().retain(); }
@@ -47,9 +48,8 @@ public:
     Array& mutable_value() const;
     /// The gradient as it is held, to be added to in the cheapest way. Throws std::logic_error if the value needs none.
     Gradient& gradient() const;
-    /// Says how to go back: f reads this value's grad() and adds to those of the inputs that need one. It must not
-    /// point into the caller's data. A lambda keeps a copy of an array `const Array& x` by [x = x]; by [=] or [x] it
-    /// would copy it twice, because its member is const then and cannot be moved.
+    /// Says how to go back: f reads this value's grad() and adds to those of the inputs that need one. It must own what
+    /// it captures. Of `const Array& x` write [x = x]: by [=] or [x] the member is const, and copied twice.
     template <class F>
     void on_backward(F&& f) const {
         node().backward.emplace(std::forward<F>(f));
@@ -111,7 +111,7 @@ public:
     /// Adds dloss/dp to the gradient of every parameter p with requires_grad. `loss` has one element.
     /// Once per tape. If it throws, no parameter has changed.
     /// Throws std::invalid_argument for more elements, std::logic_error if there is nothing to go back through, on a
-    /// second call, if values that are needed have changed since, or if a parameter is in another thread's backward.
+    /// second call, if values that are needed have changed since, or if a parameter is in another tape's backward.
     void backward(Var loss);
     /// The same from a given gradient of root's shape.
     void backward(Var root, const Array& gradient);

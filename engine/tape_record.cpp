@@ -102,16 +102,6 @@ void TapeRecord::give_back(TapeRecord& record) noexcept {
         pool.give_back(record);
 }
 
-Node& TapeRecord::add_node(bool needs_grad) {
-    if (size == chunks.size() * kChunk) chunks.push_back(std::make_unique<Node[]>(kChunk));
-    Node& node = at(size);
-    node.index = size++;
-    node.value = &node.own_value;
-    node.needs_grad = needs_grad;
-    node.gradient.begin(node.own_value.shape(), false);
-    return node;
-}
-
 Node& TapeRecord::leaf_node(const Parameter& parameter, bool needs_grad) {
     if (leaves.size() * 2 >= leaf_slots.size()) grow_leaf_slots(*this);
     std::size_t& slot = leaf_slot(*this, parameter);
@@ -121,7 +111,7 @@ Node& TapeRecord::leaf_node(const Parameter& parameter, bool needs_grad) {
     leaves.push_back({.parameter = parameter, .node = node.index});
     node.leaf = leaves.size() - 1;
     node.value = &parameter.value();
-    node.gradient.begin(parameter.shape(), true);
+    node.gradient.bind(parameter.shape(), true);
     slot = leaves.size();
     return node;
 }

@@ -80,7 +80,7 @@ struct Node {
 struct Leaf {
     Parameter parameter;
     std::size_t node;           // its index
-    std::uint64_t version = 0;  // of the parameter's values, when an op first read them
+    std::uint64_t version = 0;  // of the parameter's values, when they were first read
     bool version_known = false;
 };
 
@@ -102,8 +102,16 @@ struct TapeRecord {
     Node& node_of(const Leaf& leaf) { return at(leaf.node); }
     /// Throws std::logic_error on the way back if the leaf's values have changed since they were first read.
     void check_version(Leaf& leaf);
-    /// One more, whose value and gradient are its own.
-    Node& add_node(bool needs_grad);
+    /// Appends a node that owns its value.
+    Node& add_node(bool needs_grad) {
+        if (size == chunks.size() * kChunk) chunks.push_back(std::make_unique<Node[]>(kChunk));
+        Node& node = at(size);
+        node.index = size++;
+        node.value = &node.own_value;
+        node.needs_grad = needs_grad;
+        node.gradient.bind(node.own_value.shape(), false);
+        return node;
+    }
     /// The node of a parameter; a new one where it has none yet.
     Node& leaf_node(const Parameter& parameter, bool needs_grad);
     /// Makes everything ready for the next tape.

@@ -1,4 +1,5 @@
-# Who includes whom: the floors of the house, as CONTRIBUTING.md draws them. Prints each include that breaks a rule.
+# Who includes whom: the floors of the house, as CONTRIBUTING.md draws them; and that no header of a user's names what is
+# internal. Prints each line that breaks a rule.
 #   python3 tests/layering.py [root]
 import pathlib
 import re
@@ -82,6 +83,33 @@ def problems(path, text):
             yield f"{path}:{number}: {include.group(2)} {found}"
 
 
+def headers_of(root, header="embergrad.hpp"):
+    """The headers that a user includes with it."""
+    seen, left = [], [header]
+    while left:
+        seen.append(left.pop())
+        found = re.findall(r"#include <embergrad/([^>]+)>", (root / seen[-1]).read_text("utf-8"))
+        left += [name for name in found if name not in seen + left]
+    return sorted(seen)
+
+
+def leaks(path, text):
+    """Lines of a header that name detail:: outside a namespace detail and outside a private section."""
+    scopes = []  # of the braces that are open: whether what stands there is internal
+    for number, line in enumerate(text.splitlines(), 1):
+        code = re.sub(r'"(?:[^"\\]|\\.)*"', "", line.split("//")[0])
+        if scopes and re.match(r"\s*(private|public|protected):", code):
+            scopes[-1] = code.strip().startswith("private")
+        namespace = re.match(r"\s*namespace\b[^;]*\bdetail\b[^;]*{", code)
+        if "detail::" in code and not namespace and not any(scopes):
+            yield f"{path}:{number}: names detail:: where its user reads"
+        for brace in re.findall("[{}]", code):
+            if brace == "{":
+                scopes.append(bool(namespace))
+            elif scopes:
+                scopes.pop()
+
+
 def self_test():
     """Each rule, broken once: a check that finds nothing must not look like a clean tree."""
     broken = [
@@ -139,6 +167,10 @@ def self_test():
         assert list(problems(path, text)), f"not found: {text} in {path}"
     for path, text in sound:
         assert not list(problems(path, text)), f"found without reason: {text} in {path}"
+    assert list(leaks("x.hpp", "namespace e {\nnamespace detail {\nint a;\n}\ndetail::A f();\n}"))
+    assert list(leaks("x.hpp", "class A {\nprivate:\n    int a;\npublic:\n    detail::B b;\n};"))
+    assert not list(leaks("x.hpp", "namespace e::detail {\ndetail::A f();\n}"))
+    assert not list(leaks("x.hpp", "class A {\nprivate:\n    detail::B b;  // {\n};  // detail::B"))
 
 
 def main():
@@ -147,7 +179,9 @@ def main():
     folders = sorted({room.split("/")[0] for room in MAY_INCLUDE})
     files = [file for folder in folders for file in sorted((root / folder).glob("**/*.[ch]pp"))]
     found = [line for file in files for line in problems(file.relative_to(root).as_posix(), file.read_text("utf-8"))]
-    print("\n".join(found + [f"{len(files)} files, {len(found)} includes that break a rule"]))
+    headers = headers_of(root)
+    found += [line for name in headers for line in leaks(name, (root / name).read_text("utf-8"))]
+    print("\n".join(found + [f"{len(files)} files, {len(headers)} headers of a user's, {len(found)} lines that break a rule"]))
     return 1 if found or not files else 0
 
 

@@ -26,7 +26,7 @@ constexpr const char* kHandedOn =
 
 /// A gradient of a parameter, apart from any.
 struct TableGradient {
-    explicit TableGradient(const Shape& of) : shape(of) { gradient.begin(shape, true); }
+    explicit TableGradient(const Shape& of) : shape(of) { gradient.bind(shape, true); }
 
     Shape shape;
     Gradient gradient;

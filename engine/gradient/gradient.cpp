@@ -10,8 +10,6 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-constexpr std::size_t kKeptBuffer = 1024;  // bytes that a node keeps; larger buffers go to the thread's cache
-
 void fill_zeros(Array& array) { std::fill(array.storage().begin(), array.storage().end(), Real{0}); }
 
 void add_elements(const Array& from, Array& to) {
@@ -24,42 +22,26 @@ std::size_t most_rows(const Shape& table) { return table[0] / 2; }
 
 }  // namespace
 
-void detail::shrink(Array& buffer) {
-    if (buffer.size() * sizeof(Real) > kKeptBuffer) buffer.resize(Shape{0});
-}
-
-void detail::make_room(Array& buffer, const Shape& shape) {
-    if (same_shape(buffer.shape(), shape)) return;
-    element_count(shape);  // refuses extents whose product wraps around
-    try {
-        buffer.resize(shape);
-    } catch (...) {
-        buffer = Array(Shape{0});  // xtensor has taken the shape already, but there is no memory behind it
-        throw;
-    }
-}
-
 GradientKind Gradient::kind() const {
     if (rows_.empty()) return form_ == Form::nothing ? GradientKind::none : GradientKind::dense;
     return sparse_ && form_ == Form::nothing ? GradientKind::rows : GradientKind::dense;
 }
 
-Gradient::Target Gradient::target() {
-    if (form_ == Form::array) [[likely]]
-        return {array_, true};
+/// A number, or what has been read of rows, as an array.
+Gradient::Target Gradient::write_out() {
     require<std::logic_error>(form_ != Form::taken,
                               "Var::grad: this gradient was handed on to a table on the way back; call retain_grad() "
                               "before backward to read it afterwards");
-    detail::make_room(array_, *shape_);
-    const bool add = form_ != Form::nothing;
+    make_room(array_, *shape_);
     if (form_ == Form::number)
         detail::put_each(array_.data(), array_.size(), false, [number = number_](std::size_t) { return number; });
     if (form_ == Form::copy) rows_.clear();
     form_ = Form::array;
-    return {array_, add};
+    return {array_, true};
 }
 
-Array& Gradient::array() {
+/// All that has arrived, in the array.
+Array& Gradient::sum_up() {
     if (!target().add) fill_zeros(array_);
     if (!rows_.empty()) add_rows_to_array();
     return array_;
@@ -137,7 +119,7 @@ void Gradient::join(std::span<RowGradient> rows, bool sparse) {
 
 const Array& Gradient::read() {
     if (rows_.empty() || form_ == Form::copy) return array_;
-    detail::make_room(array_, *shape_);
+    make_room(array_, *shape_);
     fill_zeros(array_);
     rows_.front().add_to(array_);
     form_ = Form::copy;
@@ -169,7 +151,7 @@ void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> t
 void Gradient::zero() {
     if (!rows_.empty()) {
         rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
-        detail::shrink(array_);
+        shrink(array_);
         form_ = Form::nothing;
     }
     if (form_ == Form::array) fill_zeros(array_);
@@ -180,13 +162,6 @@ void Gradient::check_fits() const {
     require(form_ != Form::array || same_shape(array_.shape(), *shape_),
             "Parameter: the gradient of a parameter of shape ", *shape_, " was replaced by one of shape ",
             array_.shape());
-}
-
-void Gradient::clear() {
-    detail::shrink(array_);
-    if (!rows_.empty()) rows_.clear();
-    form_ = Form::nothing;
-    retained_ = false;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

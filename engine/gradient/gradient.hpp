@@ -24,8 +24,8 @@ public:
         bool add;
     };
 
-    /// For a value of this shape, which lives as long. Only a parameter's gradient takes rows.
-    void begin(const Shape& shape, bool takes_rows) {
+    /// For a value of this shape, which is kept by address. Only a parameter's gradient takes rows.
+    void bind(const Shape& shape, bool takes_rows) {
         shape_ = &shape;
         takes_rows_ = takes_rows;
     }
@@ -38,24 +38,35 @@ public:
         return form_ == Form::number ? std::optional(number_) : std::nullopt;
     }
     GradientKind kind() const;
-    /// The value's.
+    /// Of the value that it is bound to.
     const Shape& shape() const { return *shape_; }
 
-    /// For ops that can overwrite. Throws std::logic_error where take() has been.
-    Target target();
+    /// For ops that can overwrite: with `add` false every element must be written before anybody asks again. Throws
+    /// std::logic_error after take().
+    Target target() {
+        if (form_ == Form::array) return {array_, true};
+        if (form_ != Form::nothing) return write_out();
+        make_room(array_, *shape_);
+        form_ = Form::array;
+        return {array_, false};
+    }
     /// Everything that has arrived as one array, to be read and added to; zeros if nothing has. Errors as target().
-    Array& array();
+    Array& array() {
+        if (form_ == Form::array && rows_.empty()) [[likely]]
+            return array_;
+        return sum_up();
+    }
     /// Adds a number to every element. Errors as target().
     void add(Real number);
     /// Adds rows. Unless `sparse`, they stand for a dense gradient that is zero elsewhere. Throws std::logic_error
     /// unless this is a parameter's, std::invalid_argument or std::out_of_range if the rows do not fit its shape.
     void add(RowGradient rows, bool sparse = true);
-    /// Takes the array of a workspace, of as many elements, for a way back that computes in place: it gets another one,
-    /// whose contents mean nothing. False, and nothing done, where something has arrived. Throws std::invalid_argument
-    /// for another number of elements.
+    /// Swaps arrays with a workspace of as many elements, so that a way back can compute in place; what the workspace
+    /// then holds means nothing. Returns false, and does nothing, where something has arrived. Throws
+    /// std::invalid_argument for another number of elements.
     [[nodiscard]] bool adopt(Array& workspace);
-    /// Gives the array away, in another shape, for somebody else to go on with: a lookup's rows become its table's.
-    /// From then on array() throws, unless retain() was called: then this is a copy. Throws std::logic_error for a
+    /// Moves the array out, reshaped: a lookup's rows become its table's. From then on array() throws, unless retain()
+    /// was called: then this is a copy. Throws std::logic_error for a
     /// parameter's, std::invalid_argument for another number of elements.
     Array take(const Shape& shape);
     /// See Var::retain_grad.
@@ -65,11 +76,11 @@ public:
     /// Adds all that has arrived elsewhere for a value of the same shape, and leaves nothing there.
     void add(Gradient&& other);
     void add(Array array);
-    /// What array() gives, but what is held by rows stays so, too. Good until the gradient changes.
+    /// array(), but rows are kept, too. Good until the gradient changes.
     const Array& read();
-    /// array(), for somebody who may write there at any time: from now on nothing is held by rows unless it is sparse.
+    /// array(), to be written to at any time: from now on dense gradients are held as arrays.
     Array& hand_out();
-    /// The array, where this is one.
+    /// Only where is_array().
     const Array& held_array() const { return array_; }
     bool has_rows() const { return !rows_.empty(); }
     /// All rows in their order. Only where has_rows(), of a parameter.
@@ -83,11 +94,18 @@ public:
     void check_fits() const;
 
     /// Ready for another value; a small array keeps its memory.
-    void clear();
+    void clear() {
+        shrink(array_);
+        if (!rows_.empty()) rows_.clear();
+        form_ = Form::nothing;
+        retained_ = false;
+    }
 
 private:
-    // Where rows have been read, their sum is in the array as well: a copy.
+    // copy: the rows are there, and the array holds their sum for readers. taken: the array was moved out.
     enum class Form : unsigned char { nothing, number, array, copy, taken };
+    Target write_out();
+    Array& sum_up();
     void join(std::span<RowGradient> rows, bool sparse);
     void add_rows_to_array();
 
@@ -97,18 +115,9 @@ private:
     Real number_ = 0;
     Form form_ = Form::nothing;
     bool takes_rows_ = false;
-    bool sparse_ = false;  // all rows are
+    bool sparse_ = false;  // every row was added so
     bool retained_ = false;
     bool handed_out_ = false;
 };
-
-namespace detail {
-
-/// Gives the buffer this shape; its values are lost.
-void make_room(Array& buffer, const Shape& shape);
-/// Gives a large buffer's memory back to the thread's cache.
-void shrink(Array& buffer);
-
-}  // namespace detail
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION
