@@ -3,50 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <embergrad/engine/kernels/elementwise.hpp>
 #include <embergrad/engine/kernels/lookup.hpp>
+#include <embergrad/engine/kernels/row_norm.hpp>
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
-namespace {
-
-/// The largest |x|, or for a negative q the smallest; NaN if there is one.
-double extreme(const Real* row, std::size_t d, double q) {
-    double most = q < 0 ? std::numeric_limits<double>::infinity() : 0;
-    for (std::size_t j = 0; j < d; ++j) {
-        const double x = std::abs(static_cast<double>(row[j]));
-        if (std::isnan(x)) return x;
-        most = q < 0 ? std::min(most, x) : std::max(most, x);
-    }
-    return most;
-}
-
-/// The sum of |x / unit|^q.
-double power_sum(const Real* row, std::size_t d, double q, double unit) {
-    double sum = 0;
-    for (std::size_t j = 0; j < d; ++j) {
-        const double x = std::abs(static_cast<double>(row[j])) / unit;
-        sum += q == 2 ? x * x : q == 1 ? x : std::pow(x, q);
-    }
-    return sum;
-}
-
-double root(double sum, double q) { return q == 2 ? std::sqrt(sum) : q == 1 ? sum : std::pow(sum, 1 / q); }
-
-/// The q-norm of a row in double; where the powers overflow or vanish, relative to the largest of the row.
-double row_norm(const Real* row, std::size_t d, double q) {
-    if (q == 0) return static_cast<double>(std::count_if(row, row + d, [](Real x) { return x != 0; }));
-    if (std::isinf(q)) return extreme(row, d, q);
-    const double sum = power_sum(row, d, q, 1);
-    if (std::isnormal(sum)) return root(sum, q);
-    const double most = extreme(row, d, q);
-    if (most == 0 || !std::isfinite(most)) return most;
-    return most * root(power_sum(row, d, q, most), q);
-}
-
-}  // namespace
 
 void check_lookup_options(std::string_view op, const EmbeddingOptions& options, std::size_t v) {
     if (options.padding_idx) {
@@ -75,7 +38,7 @@ std::int64_t resolve_padding(const EmbeddingOptions& options, std::size_t v) {
 }
 
 Real renorm_factor(const Real* row, std::size_t d, const EmbeddingOptions& options) {
-    const double norm = row_norm(row, d, options.norm_type);
+    const double norm = row_norm({row, d}, options.norm_type);
     return norm > *options.max_norm ? static_cast<Real>(*options.max_norm / (norm + 1e-7)) : Real{1};
 }
 

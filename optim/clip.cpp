@@ -1,14 +1,13 @@
-// Gradient clipping: the norm of all gradients, summed in double, then one pass that scales them; or one that cuts.
+// Gradient clipping: the norm of all gradients, then one pass that scales them; or one pass that cuts values.
 #include <embergrad/optim/clip.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 
+#include <embergrad/engine/kernels/row_norm.hpp>
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -50,65 +49,14 @@ std::vector<Values> gradient_values(const std::vector<Parameter>& parameters) {
     return all;
 }
 
-/// Eight sums side by side: one alone would wait for each addition to end before the next.
-template <class Term>
-double sum(const std::vector<Values>& all, Term term) {
-    constexpr std::size_t kLanes = 8;
-    std::array<double, kLanes> sums{};
-    for (Values values : all) {
-        const Real* x = values.data();
-        const std::size_t whole = values.size() / kLanes * kLanes;
-        for (std::size_t i = 0; i < whole; i += kLanes) {
-            for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += term(static_cast<double>(x[i + lane]));
-        }
-        for (std::size_t i = whole; i < values.size(); ++i) sums[0] += term(static_cast<double>(x[i]));
-    }
-    double total = 0;
-    for (double lane : sums) total += lane;
-    return total;
-}
-
-/// The largest |g|, or for a negative q the smallest; NaN if there is one; 0 if there is nothing.
-double extreme(const std::vector<Values>& all, double q) {
-    const Real none = q > 0 ? Real{-1} : std::numeric_limits<Real>::infinity();
-    Real most = none;
-    bool any = false, any_nan = false;
-    for (Values values : all) {
-        for (Real x : values) {
-            const Real size = std::abs(x);
-            most = (q > 0 ? size > most : size < most) ? size : most;
-            any_nan |= size != size;
-        }
-        any |= !values.empty();
-    }
-    if (any_nan) return std::numeric_limits<double>::quiet_NaN();
-    return any ? static_cast<double>(most) : 0;
-}
-
-/// Relative to the largest, or for a negative q the smallest: high powers would overflow or vanish.
-double scaled_norm(const std::vector<Values>& all, double q) {
-    const double most = extreme(all, q);
-    if (std::isinf(q) || most == 0 || !std::isfinite(most)) return most;
-    return most * std::pow(sum(all, [=](double x) { return std::pow(std::abs(x) / most, q); }), 1 / q);
-}
-
-bool any_nonzero(const std::vector<Values>& all) {
-    const auto nonzero = [](Real x) { return x != 0; };  // and so is NaN
-    return std::any_of(all.begin(), all.end(),
-                       [&](Values values) { return std::any_of(values.begin(), values.end(), nonzero); });
-}
-
 double norm(const std::vector<Values>& all, double q) {
-    if (q == 1) return sum(all, [](double x) { return std::abs(x); });
-    if (q != 2) return scaled_norm(all, q);
-    const double squares = sum(all, [](double x) { return x * x; });
-    const bool exact = squares > std::numeric_limits<double>::min() && std::isfinite(squares);
-    return exact ? std::sqrt(squares) : scaled_norm(all, q);
+    return detail::joint_norm(std::vector<detail::Row>(all.begin(), all.end()), q);
 }
 
+/// How many parameters have a gradient that is not all 0.
 double count_nonzero(const std::vector<Parameter>& parameters) {
     return static_cast<double>(std::count_if(parameters.begin(), parameters.end(), [](const Parameter& parameter) {
-        return any_nonzero(gradient_values(parameter));
+        return norm(gradient_values(parameter), 0) > 0;
     }));
 }
 
