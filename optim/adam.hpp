@@ -24,7 +24,7 @@ struct AdamOptions {
 /// amsgrad (Reddi et al. 2018) puts the largest v so far in the place of v, before the correction, as PyTorch does.
 /// A gradient by rows is refused, unless its group has lazy_rows: then its rows alone are stepped, with SparseAdam's
 /// numbers, and weight_decay must be 0 and amsgrad off, or it is refused all the same.
-class Adam final : public detail::AdamFamily {
+class Adam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit Adam(std::vector<Parameter> params, const AdamOptions& options = {});

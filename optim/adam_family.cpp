@@ -8,8 +8,10 @@
 #include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/system/error.hpp>
 
-namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
+
+using detail::for_each_row, detail::for_each_run, detail::number_text, detail::prefetch_row;
 
 /// What the loops need, worked out in double.
 struct Factors {
@@ -149,4 +151,4 @@ void AdamFamily::step_rows(std::size_t index, const Parameter& parameter, const 
         [=](std::size_t row, const Real* g) { row_pass(f, d, g, p + row * d, m + row * d, v + row * d); });
 }
 
-}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -7,7 +7,7 @@
 
 #include <embergrad/optim/optimizer.hpp>
 
-namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+namespace embergrad::inline EMBERGRAD_PRECISION {
 
 /// Steps a dense gradient by Adam's rule and one by rows by SparseAdam's; the classes that derive from it say which
 /// they take. Both move the same moments and the same count of steps.
@@ -31,4 +31,4 @@ private:
     Decay decay_;
 };
 
-}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
+}  // namespace embergrad::inline EMBERGRAD_PRECISION

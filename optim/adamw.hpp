@@ -24,7 +24,7 @@ struct AdamWOptions {
 ///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 /// amsgrad and gradients by rows as in Adam. To shrink the rows of a batch and no others would decay a word the less
 /// the rarer it is: a table with gradients by rows needs a group with lazy_rows = true and weight_decay = 0.
-class AdamW final : public detail::AdamFamily {
+class AdamW final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit AdamW(std::vector<Parameter> params, const AdamWOptions& options = {});

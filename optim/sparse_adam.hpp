@@ -23,7 +23,7 @@ struct SparseAdamOptions {
 /// row's (a row first touched at step 10 moves by 0.484 lr), and eps weighs 1 / sqrt(1 - beta2^t) times as much.
 /// Its two moments are as large as the table. A dense gradient is refused: Adam and AdamW with lazy_rows take both
 /// kinds.
-class SparseAdam final : public detail::AdamFamily {
+class SparseAdam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& options = {});
