@@ -8,18 +8,10 @@
 #include <embergrad/engine/gradient/row_sums.hpp>
 #include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/system/error.hpp>
+#include <embergrad/optim/options.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
-
-ParamGroup defaults(const AdagradOptions& options) {
-    return {.lr = options.lr,
-            .lr_decay = options.lr_decay,
-            .eps = options.eps,
-            .weight_decay = options.weight_decay,
-            .initial_accumulator_value = options.initial_accumulator_value,
-            .maximize = options.maximize};
-}
 
 /// What the loop needs, worked out in double.
 struct Factors {
@@ -46,11 +38,8 @@ EMBERGRAD_SIMD void adagrad_pass(Factors f, std::size_t n, const Real* __restric
 
 }  // namespace
 
-Adagrad::Adagrad(std::vector<Parameter> params, const AdagradOptions& options)
-    : Adagrad(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
-
-Adagrad::Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options)
-    : Optimizer("Adagrad", defaults(options), {"sum"}) {
+Adagrad::Adagrad(ParamGroups groups, const AdagradOptions& options)
+    : Optimizer("Adagrad", detail::group_of(options), {"sum"}) {
     start(std::move(groups));
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include <embergrad/optim/optimizer.hpp>
 
@@ -24,8 +23,7 @@ struct AdagradOptions {
 class Adagrad final : public Optimizer {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
-    explicit Adagrad(std::vector<Parameter> params, const AdagradOptions& options = {});
-    explicit Adagrad(std::vector<ParamGroup> groups, const AdagradOptions& options = {});
+    explicit Adagrad(ParamGroups groups, const AdagradOptions& options = {});
 
 private:
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <vector>
 
 #include <embergrad/optim/adam_family.hpp>
 
@@ -27,8 +26,7 @@ struct AdamOptions {
 class Adam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
-    explicit Adam(std::vector<Parameter> params, const AdamOptions& options = {});
-    explicit Adam(std::vector<ParamGroup> groups, const AdamOptions& options = {});
+    explicit Adam(ParamGroups groups, const AdamOptions& options = {});
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

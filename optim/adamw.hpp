@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <vector>
 
 #include <embergrad/optim/adam_family.hpp>
 
@@ -27,8 +26,7 @@ struct AdamWOptions {
 class AdamW final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
-    explicit AdamW(std::vector<Parameter> params, const AdamWOptions& options = {});
-    explicit AdamW(std::vector<ParamGroup> groups, const AdamWOptions& options = {});
+    explicit AdamW(ParamGroups groups, const AdamWOptions& options = {});
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

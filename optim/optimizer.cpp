@@ -12,14 +12,14 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-using detail::for_each_option, detail::Option;
+using detail::for_each_option;
 
-std::string value_problem(const Option<double>& option, double value) {
+std::string value_problem(const auto& option, double value) {
     if (std::isfinite(value) && value >= option.least) return {};
     return "Invalid " + std::string(option.title) + ": " + number_text(value);
 }
 
-std::string value_problem(const Option<std::array<double, 2>>& option, const std::array<double, 2>& values) {
+std::string value_problem(const auto& option, const std::array<double, 2>& values) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] >= 0 && values[i] < 1) continue;
         return "Invalid " + std::string(option.title) + " at index " + std::to_string(i) + ": " +
@@ -28,7 +28,7 @@ std::string value_problem(const Option<std::array<double, 2>>& option, const std
     return {};
 }
 
-std::string value_problem(const Option<bool>&, bool) { return {}; }
+std::string value_problem(const auto&, bool) { return {}; }
 
 bool steps(const Parameter& parameter) { return parameter.requires_grad() && parameter.has_gradient(); }
 
@@ -45,13 +45,13 @@ std::string shape_problem(const Parameter& parameter) {
 
 }  // namespace
 
-void Optimizer::start(std::vector<ParamGroup> groups) {
+void Optimizer::start(ParamGroups groups) {
     std::string problem = group_problem(defaults_, false);
     if (problem.empty()) problem = new_group_problem(defaults_);
     require(problem.empty(), name_, ": ", problem);
-    const bool any = std::any_of(groups.begin(), groups.end(), [](const ParamGroup& g) { return !g.params.empty(); });
+    const bool any = std::any_of(groups.all.begin(), groups.all.end(), [](const auto& g) { return !g.params.empty(); });
     require(any, name_, ": optimizer got an empty parameter list");
-    for (ParamGroup& group : groups) add_param_group(std::move(group));
+    for (ParamGroup& group : groups.all) add_param_group(std::move(group));
 }
 
 void Optimizer::step() {
@@ -96,7 +96,7 @@ void Optimizer::zero_grad(bool set_to_none) const {
 
 void Optimizer::add_param_group(ParamGroup group) {
     for_each_option([&](const auto& option) {
-        if (!(group.*option.member)) group.*option.member = defaults_.*option.member;
+        if (!option.of(group)) option.of(group) = option.of(defaults_);
     });
     std::string problem = group_problem(group, true);
     if (problem.empty()) problem = new_group_problem(group);
@@ -121,10 +121,9 @@ std::string Optimizer::group_problem(const ParamGroup& group, bool lr_required) 
     for_each_option([&](const auto& option) {
         if (!problem.empty()) return;
         const bool is_lr = option.name == "lr";
-        const bool known = is_lr || (defaults_.*option.member).has_value();
-        if ((group.*option.member).has_value()) {
-            problem = known ? value_problem(option, *(group.*option.member))
-                            : name_ + " has no option " + std::string(option.name);
+        const bool known = is_lr || option.of(defaults_).has_value();
+        if (const auto& value = option.of(group)) {
+            problem = known ? value_problem(option, *value) : name_ + " has no option " + std::string(option.name);
         } else if (known && (!is_lr || lr_required)) {
             problem = "no value for the required option " + std::string(option.name);
         }

@@ -19,8 +19,7 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// Parameters that are stepped with the same options. In what a user gives, an unset option means the optimizer's
-/// default; in what an optimizer holds, every option that the optimizer has is set.
+/// Parameters that are stepped with the same options. An unset one becomes the optimizer's default.
 struct ParamGroup {
     std::vector<Parameter> params = {};
     std::optional<double> lr = {};
@@ -35,6 +34,16 @@ struct ParamGroup {
     std::optional<bool> amsgrad = {};
     std::optional<bool> maximize = {};
     std::optional<bool> lazy_rows = {};
+};
+
+/// What an optimizer is made for: groups, or parameters that make one group. Either may be a list in braces.
+struct ParamGroups {
+    ParamGroups(std::vector<Parameter> params) : all{{.params = std::move(params)}} {}
+    ParamGroups(std::vector<ParamGroup> groups) : all(std::move(groups)) {}
+    ParamGroups(std::initializer_list<Parameter> params) : ParamGroups(std::vector(params)) {}
+    ParamGroups(std::initializer_list<ParamGroup> groups) : all(groups) {}
+
+    std::vector<ParamGroup> all;
 };
 
 /// All that an optimizer knows apart from the parameters' values. Names begin with "optim.", so that tensors and
@@ -98,7 +107,7 @@ protected:
     Optimizer& operator=(Optimizer&&) = default;
 
     /// The second half of construction, which needs the virtual functions below.
-    void start(std::vector<ParamGroup> groups);
+    void start(ParamGroups groups);
     const std::string& name() const { return name_; }
     /// How many parameters there are; `index` in update() is below it.
     std::size_t parameter_count() const { return parameters_.size(); }

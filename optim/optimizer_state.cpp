@@ -70,7 +70,7 @@ OptimizerState Optimizer::state_dict(const NamedParameters& names) const {
     std::size_t index = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
         detail::for_each_option([&](const auto& option) {
-            const auto& value = groups_[g].*option.member;
+            const auto& value = option.of(groups_[g]);
             if (value) result.metadata[group_prefix(g) + std::string(option.name)] = detail::text_of(*value);
         });
         result.metadata[group_prefix(g) + "params"] = std::to_string(groups_[g].params.size());
@@ -99,8 +99,8 @@ void Optimizer::plan_group(LoadPlan& plan, std::size_t g, std::span<const std::s
     ParamGroup& group = plan.groups[g];
     const std::size_t problems_before = plan.values.problems().size();
     detail::for_each_option([&](const auto& option) {
-        if (option.name != "lr" && !(defaults_.*option.member)) return;
-        plan.values.take(group_prefix(g) + std::string(option.name), (group.*option.member).emplace());
+        if (option.name != "lr" && !option.of(defaults_)) return;
+        plan.values.take(group_prefix(g) + std::string(option.name), option.of(group).emplace());
     });
     const bool complete = plan.values.problems().size() == problems_before;
     const std::string problem = complete ? group_problem(group, true) : std::string();

@@ -10,6 +10,7 @@
 #include <embergrad/engine/gradient/row_sums.hpp>
 #include <embergrad/engine/kernels/simd.hpp>
 #include <embergrad/engine/system/error.hpp>
+#include <embergrad/optim/options.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -20,15 +21,6 @@ struct detail::SGDFactors {
 };
 
 namespace {
-
-ParamGroup defaults(const SGDOptions& options) {
-    return {.lr = options.lr,
-            .momentum = options.momentum,
-            .dampening = options.dampening,
-            .nesterov = options.nesterov,
-            .weight_decay = options.weight_decay,
-            .maximize = options.maximize};
-}
 
 using Factors = detail::SGDFactors;
 
@@ -97,11 +89,8 @@ std::vector<std::int64_t> rows_with_bits(const Shape& shape, const Real* b) {
 
 }  // namespace
 
-SGD::SGD(std::vector<Parameter> params, const SGDOptions& options)
-    : SGD(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
-
-SGD::SGD(std::vector<ParamGroup> groups, const SGDOptions& options)
-    : Optimizer("SGD", defaults(options), {"momentum_buffer"}) {
+SGD::SGD(ParamGroups groups, const SGDOptions& options)
+    : Optimizer("SGD", detail::group_of(options), {"momentum_buffer"}) {
     start(std::move(groups));
 }
 

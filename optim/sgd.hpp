@@ -30,8 +30,7 @@ struct SGDOptions {
 class SGD final : public Optimizer {
 public:
     /// Throws std::invalid_argument on options out of range, a missing lr, no parameters, or one given twice.
-    explicit SGD(std::vector<Parameter> params, const SGDOptions& options = {});
-    explicit SGD(std::vector<ParamGroup> groups, const SGDOptions& options = {});
+    explicit SGD(ParamGroups groups, const SGDOptions& options = {});
 
 private:
     /// Which rows momentum moves, whether they have a gradient or not.

@@ -1,22 +1,14 @@
-// SparseAdam: its options, and what it refuses; how it steps is in adam_family.cpp.
+// SparseAdam: its constructor, and what it refuses; the steps are in adam_family.cpp.
 #include <embergrad/optim/sparse_adam.hpp>
 
 #include <utility>
 
+#include <embergrad/optim/options.hpp>
+
 namespace embergrad::inline EMBERGRAD_PRECISION {
-namespace {
 
-ParamGroup defaults(const SparseAdamOptions& options) {
-    return {.lr = options.lr, .betas = options.betas, .eps = options.eps, .maximize = options.maximize};
-}
-
-}  // namespace
-
-SparseAdam::SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& options)
-    : SparseAdam(std::vector<ParamGroup>{{.params = std::move(params)}}, options) {}
-
-SparseAdam::SparseAdam(std::vector<ParamGroup> groups, const SparseAdamOptions& options)
-    : AdamFamily("SparseAdam", defaults(options), Decay::of_gradient, {"exp_avg", "exp_avg_sq"}) {
+SparseAdam::SparseAdam(ParamGroups groups, const SparseAdamOptions& options)
+    : AdamFamily("SparseAdam", detail::group_of(options), Decay::of_gradient, {"exp_avg", "exp_avg_sq"}) {
     start(std::move(groups));
 }
 

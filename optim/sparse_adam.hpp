@@ -3,7 +3,6 @@
 
 #include <array>
 #include <string>
-#include <vector>
 
 #include <embergrad/optim/adam_family.hpp>
 
@@ -26,8 +25,7 @@ struct SparseAdamOptions {
 class SparseAdam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
-    explicit SparseAdam(std::vector<Parameter> params, const SparseAdamOptions& options = {});
-    explicit SparseAdam(std::vector<ParamGroup> groups, const SparseAdamOptions& options = {});
+    explicit SparseAdam(ParamGroups groups, const SparseAdamOptions& options = {});
 
 private:
     std::string options_problem(const ParamGroup& group) const override;

@@ -88,6 +88,10 @@ TEST_CASE("optimizer: the spellings of the README") {
     SGD sgd(a, {.lr = 0.1, .momentum = 0.9});
     SGD in_group({ParamGroup{.params = a, .lr = 0.1, .nesterov = true}}, {.momentum = 0.9});
     SparseAdam sparse(a, {.lr = 1e-3});
+    const ParamGroup group{.params = a};
+    Adagrad in_braces{{group, {.params = b, .lr = 0.1}}}, of_one{{group}}, of_parameters{{a[0], b[0]}};
+    CHECK(in_braces.param_groups().size() == 2);
+    CHECK(of_parameters.param_groups().size() == 1);
     CHECK(grouped.param_groups().size() == 2);
     CHECK(listed.param_groups()[0].params.size() == 2);
 }
