@@ -56,7 +56,6 @@ void Optimizer::start(ParamGroups groups) {
 
 void Optimizer::step() {
     check_options();
-    check_params();
     check_gradients();
     std::size_t index = 0;
     for (const ParamGroup& group : groups_) {
@@ -107,8 +106,8 @@ void Optimizer::add_param_group(ParamGroup group) {
     frozen_versions_.reserve(count);
     states_.reserve(count);
     parameters_.reserve(count);  // the last that can fail, but for the next line
-    groups_.push_back(std::move(group));
-    const std::vector<Parameter>& added = groups_.back().params;
+    groups_.push_back(HeldGroup(std::move(group)));
+    const std::vector<Parameter>& added = groups_.back().params();
     const auto first = static_cast<Real>(first_value(groups_.back()));
     parameters_.insert(parameters_.end(), added.begin(), added.end());
     while (states_.size() < count) states_.push_back({.first_value = first});
@@ -147,8 +146,8 @@ void Optimizer::check_added(const std::vector<Parameter>& added) const {
 /// "parameter 2 of group 0"; positions behind the last group are those of the group being added.
 std::string Optimizer::place_text(std::size_t index) const {
     std::size_t group = 0;
-    for (; group < groups_.size() && index >= groups_[group].params.size(); ++group) {
-        index -= groups_[group].params.size();
+    for (; group < groups_.size() && index >= groups_[group].params().size(); ++group) {
+        index -= groups_[group].params().size();
     }
     return "parameter " + std::to_string(index) + " of group " + std::to_string(group);
 }
@@ -161,24 +160,10 @@ void Optimizer::check_options() const {
     }
 }
 
-/// For the same reason: the parameters must be those of the states.
-void Optimizer::check_params() const {
-    auto expected = parameters_.begin();
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-        const std::vector<Parameter>& params = groups_[g].params;
-        const auto left = static_cast<std::size_t>(parameters_.end() - expected);
-        const bool same = params.size() <= left && std::equal(params.begin(), params.end(), expected);
-        require<std::logic_error>(same, name_, ", group ", g, ": its params were changed; use add_param_group");
-        expected += static_cast<std::ptrdiff_t>(params.size());
-    }
-    require<std::logic_error>(expected == parameters_.end(), name_, ": the params of the last group were changed; use ",
-                              "add_param_group");
-}
-
 void Optimizer::check_gradients() const {
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-        for (std::size_t i = 0; i < groups_[g].params.size(); ++i) {
-            const Parameter& parameter = groups_[g].params[i];
+        for (std::size_t i = 0; i < groups_[g].params().size(); ++i) {
+            const Parameter& parameter = groups_[g].params()[i];
             if (!steps(parameter)) continue;
             std::string problem = gradient_problem(parameter, groups_[g]);
             if (problem.empty()) problem = shape_problem(parameter);

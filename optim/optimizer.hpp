@@ -46,6 +46,23 @@ struct ParamGroups {
     std::vector<ParamGroup> all;
 };
 
+/// A group as an optimizer holds it: each option that the optimizer has is set. Options may be changed from step to
+/// step, parameters only read.
+class HeldGroup : ParamGroup {
+public:
+    HeldGroup(const HeldGroup&) = default;
+    HeldGroup& operator=(const HeldGroup&) = delete;  // would change the parameters
+
+    using ParamGroup::lr, ParamGroup::lr_decay, ParamGroup::momentum, ParamGroup::dampening, ParamGroup::nesterov,
+        ParamGroup::betas, ParamGroup::eps, ParamGroup::weight_decay, ParamGroup::initial_accumulator_value,
+        ParamGroup::amsgrad, ParamGroup::maximize, ParamGroup::lazy_rows;
+    const std::vector<Parameter>& params() const { return ParamGroup::params; }
+
+private:
+    friend class Optimizer;
+    explicit HeldGroup(ParamGroup group) : ParamGroup(std::move(group)) {}
+};
+
 /// All that an optimizer knows apart from the parameters' values. Names begin with "optim.", so that tensors and
 /// metadata can go into one file with a model's (save_safetensors).
 struct OptimizerState {
@@ -78,8 +95,7 @@ public:
     /// Copies of all arrays, counts of steps and options. A parameter is named as in `names` (a model's
     /// named_parameters()); without names by its position among those of all groups, as in PyTorch. Of parameters that
     /// made no step yet there are only arrays that are known from the beginning, as Adagrad's.
-    /// Throws std::invalid_argument if a parameter has no name, or one that another has too; std::logic_error as
-    /// step().
+    /// Throws std::invalid_argument if a parameter has no name, or one that another has too.
     OptimizerState state_dict(const NamedParameters& names = {}) const;
     /// Takes back what state_dict gave, options included: from there on every step gives the same bits. What does not
     /// begin with "optim." is passed over; what is kept for rows that are frozen here is not taken.
@@ -87,10 +103,9 @@ public:
     /// or out of range (and as state_dict does), and has changed nothing then.
     void load_state_dict(const OptimizerState& state, const NamedParameters& names = {});
 
-    /// The groups, whose options may be changed from step to step. Their `params` may not: step() then throws
-    /// std::logic_error. Valid until the next add_param_group.
-    std::span<ParamGroup> param_groups() { return groups_; }
-    std::span<const ParamGroup> param_groups() const { return groups_; }
+    /// Valid until the next add_param_group.
+    std::span<HeldGroup> param_groups() { return groups_; }
+    std::span<const HeldGroup> param_groups() const { return groups_; }
 
 protected:
     /// What is kept for one parameter, in the order of the names that the constructor was given.
@@ -136,7 +151,6 @@ private:
     std::string group_problem(const ParamGroup& group, bool lr_required) const;
     void check_added(const std::vector<Parameter>& added) const;
     void check_options() const;
-    void check_params() const;
     void check_gradients() const;
     std::string place_text(std::size_t index) const;
     void respect_frozen_rows(std::size_t index, const Parameter& parameter);
@@ -149,7 +163,7 @@ private:
     std::string name_;
     ParamGroup defaults_;
     std::vector<std::string_view> kept_names_;  // of the arrays in a State
-    std::vector<ParamGroup> groups_;
+    std::vector<HeldGroup> groups_;
     std::vector<Parameter> parameters_;           // of all groups in order, as they were added
     std::vector<State> states_;                   // of each
     std::vector<std::uint64_t> frozen_versions_;  // of each, when its state last forgot its frozen rows

@@ -24,10 +24,11 @@ std::string params_name(std::size_t g, std::size_t i) { return group_prefix(g) +
 struct Optimizer::LoadPlan {
     detail::SavedValues values;
     std::unordered_map<std::string, const Array*> arrays;  // those that nobody asked for yet
-    std::vector<ParamGroup> groups;
+    std::vector<HeldGroup> groups;
     std::vector<State> states;
 
-    explicit LoadPlan(const OptimizerState& state) : values(state.metadata, kPrefix) {
+    LoadPlan(const OptimizerState& state, const std::vector<HeldGroup>& here)
+        : values(state.metadata, kPrefix), groups(here) {
         for (const auto& [name, array] : state.tensors) {
             if (!name.starts_with(kPrefix)) continue;
             if (!arrays.emplace(name, &array).second) values.add_problem("duplicate: " + name);
@@ -49,7 +50,6 @@ struct Optimizer::LoadPlan {
 
 /// Throws as state_dict.
 std::vector<std::string> Optimizer::parameter_names(const NamedParameters& names) const {
-    check_params();
     std::unordered_map<const void*, std::string> known;
     for (const auto& [name, parameter] : names) known.emplace(parameter.id(), name);
     std::vector<std::string> all;
@@ -73,8 +73,8 @@ OptimizerState Optimizer::state_dict(const NamedParameters& names) const {
             const auto& value = option.of(groups_[g]);
             if (value) result.metadata[group_prefix(g) + std::string(option.name)] = detail::text_of(*value);
         });
-        result.metadata[group_prefix(g) + "params"] = std::to_string(groups_[g].params.size());
-        for (std::size_t i = 0; i < groups_[g].params.size(); ++i, ++index) {
+        result.metadata[group_prefix(g) + "params"] = std::to_string(groups_[g].params().size());
+        for (std::size_t i = 0; i < groups_[g].params().size(); ++i, ++index) {
             result.metadata[params_name(g, i)] = all_names[index];
             save_kept(result, g, index, all_names[index]);
         }
@@ -135,13 +135,12 @@ void Optimizer::plan_state(LoadPlan& plan, std::size_t g, std::size_t index, con
 
 void Optimizer::load_state_dict(const OptimizerState& state, const NamedParameters& names) {
     const std::vector<std::string> all_names = parameter_names(names);
-    LoadPlan plan(state);
-    plan.groups = groups_;
+    LoadPlan plan(state, groups_);
     plan.states.resize(parameters_.size());
     plan.values.expect(std::string(kPrefix) + "param_groups", std::to_string(groups_.size()));
     std::size_t index = 0;
     for (std::size_t g = 0; g < groups_.size(); ++g) {
-        const std::size_t n = groups_[g].params.size();
+        const std::size_t n = groups_[g].params().size();
         plan_group(plan, g, std::span(all_names).subspan(index, n));
         for (const std::size_t end = index + n; index < end; ++index) plan_state(plan, g, index, all_names[index]);
     }
@@ -149,7 +148,8 @@ void Optimizer::load_state_dict(const OptimizerState& state, const NamedParamete
     require(plan.values.problems().empty(), name_,
             ": the state does not fit; nothing was loaded:", plan.values.problems());
 
-    std::move(plan.groups.begin(), plan.groups.end(), groups_.begin());  // nothing fails from here on
+    for (std::size_t g = 0; g < groups_.size(); ++g)  // nothing fails from here on
+        detail::for_each_option([&](const auto& option) { option.of(groups_[g]) = option.of(plan.groups[g]); });
     std::swap(states_, plan.states);
     for (index = 0; index < parameters_.size(); ++index) forget_frozen_rows(index);
 }

@@ -210,7 +210,7 @@ LRScheduler::LRScheduler(Optimizer& optimizer, Schedule schedule)
     const std::string found = problem(schedule_, optimizer.param_groups().size());
     require(found.empty(), found);
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // somebody took it away: refused below
-    for (const ParamGroup& group : optimizer.param_groups()) bases_.push_back(group.lr.value_or(kNone));
+    for (const HeldGroup& group : optimizer.param_groups()) bases_.push_back(group.lr.value_or(kNone));
     set(0, rates(schedule_, bases_, 0));
 }
 
@@ -228,7 +228,7 @@ std::vector<double> LRScheduler::rates(const Schedule& schedule, const std::vect
 }
 
 void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
-    const std::span<ParamGroup> groups = optimizer_->param_groups();
+    const std::span<HeldGroup> groups = optimizer_->param_groups();
     for (std::size_t g = 0; g < rates.size(); ++g) groups[g].lr = rates[g];
     epoch_ = epoch;
     last_lr_ = std::move(rates);
@@ -237,7 +237,7 @@ void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
 /// Those of the groups, whoever set them.
 std::vector<double> LRScheduler::current_rates() const {
     std::vector<double> current;
-    for (const ParamGroup& group : optimizer_->param_groups().first(bases_.size()))
+    for (const HeldGroup& group : optimizer_->param_groups().first(bases_.size()))
         current.push_back(group.lr.value_or(0));
     return current;
 }

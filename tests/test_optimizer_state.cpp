@@ -28,7 +28,7 @@ struct Case {
     std::string name;
     bool dense, by_rows;
     std::function<std::unique_ptr<Optimizer>(std::vector<ParamGroup>)> make;
-    std::function<void(ParamGroup&)> change = [](ParamGroup&) {};  // of the first group, in mid-training
+    std::function<void(HeldGroup&)> change = [](HeldGroup&) {};  // of the first group, in mid-training
 };
 
 template <class Opt, class Options>
@@ -43,13 +43,13 @@ std::vector<Case> cases() {
         {"SGD with momentum, by rows", false, true, maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9})},
         {"SGD with Nesterov, both", true, true, maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true})},
         {"SGD, momentum switched on", true, true, maker<SGD>(SGDOptions{.lr = 0.1}),
-         [](ParamGroup& group) { group.momentum = 0.5; }},
+         [](HeldGroup& group) { group.momentum = 0.5; }},
         {"Adam, dense", true, false, maker<Adam>(AdamOptions{.lr = 0.1, .betas = {0.7, 1 / 3.0}, .weight_decay = 0.1})},
         {"Adam, amsgrad", true, false, maker<Adam>(AdamOptions{.lr = 0.1, .amsgrad = true})},
         {"Adam, amsgrad switched on", true, false, maker<Adam>(AdamOptions{.lr = 0.1}),
-         [](ParamGroup& group) { group.amsgrad = true; }},
+         [](HeldGroup& group) { group.amsgrad = true; }},
         {"Adam, amsgrad switched off", true, false, maker<Adam>(AdamOptions{.lr = 0.1, .amsgrad = true}),
-         [](ParamGroup& group) { group.amsgrad = false; }},
+         [](HeldGroup& group) { group.amsgrad = false; }},
         {"Adam, lazy", false, true, maker<Adam>(AdamOptions{.lr = 0.1, .lazy_rows = true})},
         {"Adam, lazy and dense", true, true, maker<Adam>(AdamOptions{.lr = 0.1, .lazy_rows = true})},
         {"AdamW", true, false, maker<AdamW>(AdamWOptions{.lr = 0.1, .eps = 1e-3, .maximize = true})},
@@ -103,7 +103,7 @@ void check_resumes(const Case& c, int stop, const std::function<OptimizerState(c
     first.train(c, 0, stop);
     second.train(c, 20, 23);  // on a way of its own, of which nothing may remain
     for (std::size_t i = 0; i < 2; ++i) second.tables[i].assign(first.tables[i].value());
-    for (ParamGroup& group : second.optimizer->param_groups()) group.lr = 77;  // must come from the state
+    for (HeldGroup& group : second.optimizer->param_groups()) group.lr = 77;  // must come from the state
     const OptimizerState saved = first.optimizer->state_dict();
     second.optimizer->load_state_dict(carry(saved));
     const OptimizerState again = second.optimizer->state_dict();
@@ -196,7 +196,7 @@ TEST_CASE("optimizer state: names are a model's, or positions; PyTorch's names f
     CHECK(tensor_names(plain.state_dict()).empty());
     CHECK(tensor_names(heavy.state_dict()) == Names{"optim.0.momentum_buffer"});
     SparseAdam sparse({Parameter(ones({2, 1}))});
-    sparse.param_groups()[0].params[0].add_grad(RowGradient());
+    sparse.param_groups()[0].params()[0].add_grad(RowGradient());
     sparse.step();
     CHECK(tensor_names(sparse.state_dict()) == Names{"optim.0.exp_avg", "optim.0.exp_avg_sq"});
 }
@@ -369,16 +369,13 @@ TEST_CASE("optimizer state: every parameter needs a name of its own [9.8]") {
     const OptimizerState tied =
         two.adam.state_dict({{"a", two.parameters[0]}, {"also a", two.parameters[0]}, {"b", two.parameters[1]}});
     CHECK(tensor_names(tied).front() == "optim.a.exp_avg");  // the first of its names
-    two.adam.param_groups()[1].params.clear();
-    check_refused<std::logic_error>([&] { two.adam.state_dict(); },
-                                    "Adam: the params of the last group were changed; use add_param_group");
 }
 
 TEST_CASE("optimizer state: a loaded state leaves a held span of groups valid, and what was not stepped unstepped") {
     const Parameter a(ones({2})), b(ones({2}));
     Adam adam({a, b}, {.lr = 0.5}), second({a, b});
     step_once(adam, {a});
-    const std::span<ParamGroup> groups = second.param_groups();
+    const std::span<HeldGroup> groups = second.param_groups();
     second.load_state_dict(adam.state_dict());
     CHECK(groups[0].lr == 0.5);
     CHECK(second.state_dict().tensors.size() == 2);
