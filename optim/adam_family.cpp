@@ -11,7 +11,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-using detail::for_each_row, detail::for_each_run, detail::number_text, detail::prefetch_row;
+using detail::entry, detail::for_each_row, detail::for_each_run, detail::prefetch_row;
 
 /// What the loops need, worked out in double.
 struct Factors {
