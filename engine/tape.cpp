@@ -99,9 +99,9 @@ Var Tape::result(const Shape& shape, std::span<const Var> inputs) {
         check_input(input);
         needs_grad |= input.node_->needs_grad;
     }
-    Node& result = record_.add_node(needs_grad);
-    make_room(result.own_value, shape);
-    return var_of(result);
+    const Var result = var_of(record_.add_node(needs_grad));
+    make_room(result.node_->own_value, shape);
+    return result;
 }
 
 void Tape::backward(Var loss) {
@@ -143,6 +143,19 @@ std::size_t Var::dim(std::size_t axis) const {
 Real Var::item() const {
     require(size() == 1, "Var::item: shape ", shape(), " has ", size(), " elements, not one");
     return value().data()[0];
+}
+
+void Var::check_version() const {
+    Leaf& leaf = record_->leaves[node_->leaf];
+    const std::uint64_t version = leaf.parameter.version();
+    if (!leaf.version_known) {
+        leaf.version = version;
+        leaf.version_known = true;
+    }
+    require<std::logic_error>(!record_->in_backward || leaf.version == version,
+                              "backward: the values of a parameter of shape ", shape(),
+                              " are needed but have changed since forward (version ", leaf.version, ", now ", version,
+                              "); step the optimizer after backward");
 }
 
 void Var::fail_leaf_write() {

@@ -63,6 +63,8 @@ private:
     Var(Record& record, Node& node, std::uint64_t generation)
         : record_(&record), node_(&node), generation_(generation) {}
     Node& node() const;
+    /// Of a leaf: throws on the way back if its values have changed since they were first read.
+    void check_version() const;
     [[noreturn]] static void fail_stale();
     [[noreturn]] static void fail_leaf_write();
     [[noreturn]] static void fail_no_gradient();
@@ -143,7 +145,7 @@ inline Var::Node& Var::node() const {
 inline const Array& Var::value() const {
     const Node& node = this->node();
     if (node.is_leaf()) [[unlikely]]
-        record_->check_version(record_->leaves[node.leaf]);
+        check_version();
     return *node.value;
 }
 

@@ -116,17 +116,6 @@ Node& TapeRecord::leaf_node(const Parameter& parameter, bool needs_grad) {
     return node;
 }
 
-void TapeRecord::check_version(Leaf& leaf) {
-    const std::uint64_t version = leaf.parameter.version();
-    if (!leaf.version_known) {
-        leaf.version = version;
-        leaf.version_known = true;
-    }
-    require<std::logic_error>(!in_backward || leaf.version == version, "backward: the values of a parameter of shape ",
-                              leaf.parameter.shape(), " are needed but have changed since forward (version ",
-                              leaf.version, ", now ", version, "); step the optimizer after backward");
-}
-
 void TapeRecord::recycle() {
     for (std::size_t i = 0; i < size; ++i) detail::recycle(at(i));
     const std::size_t wanted = std::min({size, last_size, kMostNodes});

@@ -109,8 +109,6 @@ private:
     void join(std::span<RowGradient> rows, bool sparse);
     void add_rows_to_array();
 
-    Array array_{Shape{0}};
-    std::vector<RowGradient> rows_;  // on a tape in the order backward met them, in a parameter one
     const Shape* shape_ = nullptr;
     Real number_ = 0;
     Form form_ = Form::nothing;
@@ -118,6 +116,8 @@ private:
     bool sparse_ = false;  // every row was added so
     bool retained_ = false;
     bool handed_out_ = false;
+    std::vector<RowGradient> rows_;  // on a tape in the order backward met them, in a parameter one
+    Array array_{Shape{0}};
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION
