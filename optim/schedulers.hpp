@@ -72,14 +72,14 @@ struct SequentialLR {
 struct Schedule {
     using Kind = std::variant<StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LambdaLR, LinearLR, ConstantLR,
                               SequentialLR>;
-    Schedule(StepLR schedule);
-    Schedule(MultiStepLR schedule);
-    Schedule(ExponentialLR schedule);
-    Schedule(CosineAnnealingLR schedule);
-    Schedule(LambdaLR schedule);
-    Schedule(LinearLR schedule);
-    Schedule(ConstantLR schedule);
-    Schedule(SequentialLR schedule);
+    Schedule(StepLR one) : kind(one) {}
+    Schedule(MultiStepLR one) : kind(std::move(one)) {}
+    Schedule(ExponentialLR one) : kind(one) {}
+    Schedule(CosineAnnealingLR one) : kind(one) {}
+    Schedule(LambdaLR one) : kind(std::move(one)) {}
+    Schedule(LinearLR one) : kind(one) {}
+    Schedule(ConstantLR one) : kind(one) {}
+    Schedule(SequentialLR one) : kind(std::move(one)) {}
 
     Kind kind;
 };
@@ -116,7 +116,6 @@ public:
     void load_state_dict(const std::map<std::string, std::string>& state);
 
 private:
-    std::vector<double> rates(const Schedule& schedule, const std::vector<double>& bases, std::int64_t epoch) const;
     void set(std::int64_t epoch, std::vector<double> rates);
     std::vector<double> current_rates() const;
 
