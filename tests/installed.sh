@@ -4,7 +4,8 @@
 set -euo pipefail
 
 build=$1 library=$2 precision=$3 compiler=("${@:4}")
-consumer=$(dirname "$0")/consumer/consumer.cpp
+root=$(dirname "$0")/..
+consumer=$root/tests/consumer/consumer.cpp
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -23,7 +24,15 @@ link() {  # object, flag...
 link_and_run() {  # what it shows, object, flag...
     echo "$1:"
     link "${@:2}" || fail "it does not link"
-    LD_LIBRARY_PATH=$libraries:${LD_LIBRARY_PATH-} "$folder/consumer" || fail "it does not run"
+    LD_LIBRARY_PATH=$libraries:${LD_LIBRARY_PATH-} "$folder/consumer" >"$folder/output" || fail "it does not run"
+    cat "$folder/output"
+    grep -qx "embergrad $version" "$folder/output" || fail "the library does not call itself $version"
+}
+
+check_version() {  # meson.build's is the one; the newest that CHANGELOG.md has released is no other
+    local released
+    released=$(sed -nE '/^## \[[0-9]/ { s/^## \[(.*)\].*/\1/p; q }' "$root/CHANGELOG.md")
+    [[ $released == "$version" ]] || fail "meson.build says version $version, CHANGELOG.md ${released:-none}"
 }
 
 check_headers() {  # nothing on the user's include path but one folder, without what is internal
@@ -49,10 +58,12 @@ description=$(find "$folder" -name "$library.pc")
 libraries=$(dirname "$(dirname "$description")")
 export PKG_CONFIG_PATH=${description%/*}:${PKG_CONFIG_PATH-}
 include=$(flags --variable=includedir)
+version=$(flags --modversion)
 read -ra cflags < <(flags --cflags)
 read -ra shared < <(flags --libs)
 read -ra static < <(flags --static --libs)
 
+check_version
 check_headers
 check_other_precision
 

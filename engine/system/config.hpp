@@ -1,7 +1,5 @@
-// Config: what is fixed when the library is built, the precision of every real number and the version.
+// Config: what is fixed when the library is built, the precision of every real number.
 #pragma once
-
-#define EMBERGRAD_VERSION "0.1.0"
 
 // The precision is part of every symbol's name (embergrad::f32::… or embergrad::f64::…), so that a program
 // compiled for one and linked with the other fails at link time instead of corrupting memory.

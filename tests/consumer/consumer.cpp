@@ -1,4 +1,5 @@
-// A program of a user's own: it trains a table and a linear layer, and says how far the loss fell.
+// A program of a user's own: it says which library it got, trains a table and a linear layer, and says how far the
+// loss fell.
 #include <embergrad/embergrad.hpp>
 
 #include <cstdio>
@@ -6,6 +7,8 @@
 using namespace embergrad;
 
 int main() {
+    std::puts(to_string(build_info()).c_str());
+
     Rng rng(42);
     const Embedding table(6, 8, rng, {.padding_idx = 0});
     const Linear linear(8, 2, rng);
