@@ -1,4 +1,4 @@
-// The check of the rank, and a draw that keeps the spread.
+// CompressedEmbedding: the check of its rank, and a draw that gives its vectors a standard deviation of 1.
 #include <embergrad/layers/compressed_embedding.hpp>
 
 #include <embergrad/engine/system/error.hpp>

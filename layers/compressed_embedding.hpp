@@ -16,12 +16,11 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// Parameters: "vocab_to_low.weight" (V, K) and "low_to_high.weight" (D, K).
 class CompressedEmbedding : public Module {
 public:
-    /// Draws the table from N(0, 1) and the map from N(0, 1 / K), so that what comes out has a standard deviation of 1,
-    /// as an Embedding has (PyTorch's default for the map would give 1 / sqrt(3)). The options are those of the (V, K)
-    /// table: the gradient by rows is its, max_norm bounds its rows. Its padding row is zero, and so is the vector of
-    /// padding.
-    /// Throws std::invalid_argument for negative sizes, a rank below 1 or so large that nothing is saved, and options
-    /// that do not fit (check_embedding_options).
+    /// Draws the table from N(0, 1) and the map from N(0, 1 / K), so that the vectors have a standard deviation of 1,
+    /// as an Embedding's have (PyTorch's default for the map would give 1 / sqrt(3)). The options are the (V, K)
+    /// table's: `sparse` makes its gradient one by rows, max_norm bounds its rows. Its padding row is zero, and so is
+    /// the vector of padding. Throws std::invalid_argument for negative sizes, a rank below 1 or so large that nothing
+    /// is saved, and options that do not fit (check_embedding_options).
     CompressedEmbedding(Extent num_embeddings, Extent embedding_dim, Extent rank, Rng& rng,
                         const EmbeddingOptions& options = {});
 
@@ -36,13 +35,13 @@ public:
     /// The padding row's id, counted from the start.
     std::optional<std::int64_t> padding_idx() const { return vocab_to_low_.padding_idx(); }
 
-    /// V D: the numbers of the table this stands for. parameter_count() has those it takes.
+    /// V D, the size of the table that this stands for; parameter_count() is its own.
     std::size_t full_parameter_count() const { return num_embeddings() * embedding_dim(); }
-    /// How many times fewer they are: 4.7 above.
+    /// How many times smaller that is: 4.7 for the sizes above.
     double compression_ratio() const;
 
     void visit(const Visitor& visit) const override;
-    /// "CompressedEmbedding(100000, 300, rank=64)"; the table's options are told by the table.
+    /// "CompressedEmbedding(100000, 300, rank=64)"; the options are in the description of the table.
     std::string describe() const override;
 
 private:

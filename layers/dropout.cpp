@@ -1,4 +1,4 @@
-// The check of p; the op does the rest.
+// Dropout: the check of p; the op does the rest.
 #include <embergrad/layers/dropout.hpp>
 
 #include <embergrad/engine/system/error.hpp>

@@ -1,4 +1,4 @@
-// Dropout as a layer.
+// Dropout: the op as a layer.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// Zeroes each element with probability p on a training tape and scales the others by 1 / (1 - p); nothing on an eval
-/// tape (Srivastava et al., 2014). No parameters.
+/// On a training tape, zeroes each element with probability p and scales the others by 1 / (1 - p); on an eval tape,
+/// does nothing (Srivastava et al., 2014). No parameters.
 class Dropout : public Layer {
 public:
     /// Throws std::invalid_argument unless 0 <= p <= 1.

@@ -1,4 +1,4 @@
-// The lookup layer and its options.
+// Embedding: its table and its options; the op does the rest.
 #include <embergrad/layers/embedding.hpp>
 
 #include <embergrad/engine/system/error.hpp>

@@ -14,8 +14,9 @@ public:
     /// Throws std::invalid_argument for negative sizes and for options that do not fit (check_embedding_options).
     Embedding(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingOptions& options = {});
 
-    /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default: not
-    /// to train is as large a decision as to train. Throws std::invalid_argument for another shape and for options.
+    /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default,
+    /// because neither choice goes without saying. Throws std::invalid_argument for another shape and for options that
+    /// do not fit.
     static Embedding from_pretrained(Array table, bool freeze, const EmbeddingOptions& options = {});
 
     /// ids: any shape S -> S + (D). See embedding() in engine/ops.hpp.

@@ -1,4 +1,4 @@
-// The bag layer and its options.
+// EmbeddingBag: its table and its options; the op does the rest.
 #include <embergrad/layers/embedding_bag.hpp>
 
 #include <embergrad/engine/system/error.hpp>

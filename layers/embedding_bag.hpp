@@ -21,7 +21,7 @@ public:
     EmbeddingBag(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingBagOptions& options = {});
 
     /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default.
-    /// Throws std::invalid_argument for another shape and for options.
+    /// Throws std::invalid_argument for another shape and for options that do not fit.
     static EmbeddingBag from_pretrained(Array table, bool freeze, const EmbeddingBagOptions& options = {});
 
     // See embedding_bag() in engine/ops.hpp. per_sample_weights have the shape of ids, and need mode sum.

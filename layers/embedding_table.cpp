@@ -1,4 +1,4 @@
-// The table, its initial values and its padding row.
+// EmbeddingTable: its initial values and its padding row.
 #include <embergrad/layers/embedding_table.hpp>
 
 #include <algorithm>

@@ -15,7 +15,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// A (V, D) table of vectors. Parameter: "weight".
 class EmbeddingTable : public Module {
 public:
-    // New values, as the functions of the same names in init:: draw them; the padding row is zero again.
+    // Each draws new values, as the function of that name in init:: does, and sets the padding row to zero.
 
     void init_normal(Rng& rng, double mean = 0, double std = 1) const;
     void init_uniform(Rng& rng, double low, double high) const;
@@ -27,8 +27,7 @@ public:
     /// By any function that fills the table: [&](const Parameter& table) { init::kaiming_normal(table, rng); }
     void init_with(const std::function<void(const Parameter& table)>& fill) const;
 
-    /// Keeps these rows as they are while the others are trained; see Parameter::freeze_rows for what that means and
-    /// what is refused. rows: any shape.
+    /// Keeps these rows as they are while the others are trained, as Parameter::freeze_rows does. rows: any shape.
     void freeze_rows(const IdArray& rows) const { weight_.freeze_rows(rows); }
     void unfreeze_rows(const IdArray& rows) const { weight_.unfreeze_rows(rows); }
     void unfreeze_rows() const { weight_.unfreeze_rows(); }

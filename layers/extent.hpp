@@ -10,8 +10,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// Takes literals, vocabulary.size() and ids alike, without a warning at the call. A negative number keeps its sign, so
-/// that it can be refused as what was given; what is too large for 64 signed bits becomes the largest that is not.
+/// Takes literals, vocabulary.size() and ids alike, without a warning at the call. A negative number stays as it is, so
+/// that a refusal can name it; one too large for std::int64_t becomes the largest that fits.
 class Extent {
 public:
     template <std::integral Integer>

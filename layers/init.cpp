@@ -1,4 +1,4 @@
-// Draws, and the bounds they are drawn within.
+// Initial values: the draws, and the bounds they are drawn within.
 #include <embergrad/layers/init.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Weights, their draw, and one call to an op.
+// Linear: its weights, their draw, and one call to an op.
 #include <embergrad/layers/linear.hpp>
 
 #include <cmath>

@@ -24,7 +24,7 @@ public:
     Var operator()(Var x) const override;
 
     const Parameter& weight() const { return weight_; }
-    /// Not defined() if the layer was made without.
+    /// Not defined() if the layer has none.
     const Parameter& bias() const { return bias_; }
     std::size_t in_features() const { return weight_.shape()[1]; }
     std::size_t out_features() const { return weight_.shape()[0]; }

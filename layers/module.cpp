@@ -1,4 +1,4 @@
-// Everything that derives from visit.
+// Module: parameters, state dict and loading, all from visit().
 #include <embergrad/layers/module.hpp>
 
 #include <algorithm>

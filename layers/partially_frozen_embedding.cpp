@@ -1,4 +1,4 @@
-// The table freezes its rows; what is here keeps them beside it, for files.
+// PartiallyFrozenEmbedding: the table freezes its rows; here are their copies in saved states.
 #include <embergrad/layers/partially_frozen_embedding.hpp>
 
 #include <algorithm>

@@ -7,18 +7,19 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// A pre-trained (V, D) table of which the rows `frozen_indices` stay as they are and the others are trained: common
-/// words keep their vectors, the words of a domain learn theirs. The rows are frozen in the table itself (see
+/// A pre-trained (V, D) table whose rows `frozen_indices` stay as they are while the others are trained: common words
+/// keep their vectors, the words of a domain learn theirs. The rows are frozen in the table itself (see
 /// Parameter::freeze_rows): bit-identical after any step of any optimizer, in training, evaluation and when saved.
 /// Parameter: "embedding.weight" (V, D). Buffer: "frozen_weights" (F, D), a copy of those rows in the order of the
 /// indices.
 ///
-/// When a state is loaded, its frozen_weights are put into the table: files of the document's Python class, whose
-/// tables hold frozen rows that have drifted, come back with the rows as they were meant.
+/// When a state is loaded, its frozen_weights go into the table: in files of the document's Python class, frozen rows
+/// of the table have drifted, and this sets them right.
 class PartiallyFrozenEmbedding : public Module {
 public:
     /// Takes the table (a copy, or what is moved in). frozen_indices: any shape and order; repeated ones are one row.
-    /// Throws std::invalid_argument for another shape and for options, std::out_of_range for an index that is no row.
+    /// Throws std::invalid_argument for another shape and for options that do not fit, std::out_of_range for an index
+    /// that is no row.
     PartiallyFrozenEmbedding(Array pretrained_weights, const IdArray& frozen_indices,
                              const EmbeddingOptions& options = {});
 

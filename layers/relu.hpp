@@ -1,4 +1,4 @@
-// ReLU as a layer.
+// ReLU: the op as a layer.
 #pragma once
 
 #include <string>

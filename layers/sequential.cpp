@@ -1,4 +1,4 @@
-// One layer after the other.
+// Sequential: one layer after the other.
 #include <embergrad/layers/sequential.hpp>
 
 #include <embergrad/engine/system/error.hpp>

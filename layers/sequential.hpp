@@ -12,7 +12,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// Applies its layers in order. Their parameters are named after their place, "1.weight"; layers without any count.
+/// Applies its layers in order. Parameters are named after their layer's place, "1.weight"; layers without parameters
+/// count as a place too.
 ///     Sequential mlp{Dropout(0.5), Linear(128, 64, rng), ReLU(), Linear(64, 5, rng)};
 /// (With braces the layers are made, and draw, from left to right; with parentheses C++ leaves the order open.)
 class Sequential : public Layer {

@@ -1,4 +1,4 @@
-// Adagrad: one pass over gradient, values and sums of squares, the same for a row alone.
+// Adagrad: one pass over gradient, values and sums of squares, of a whole parameter or of one row.
 #include <embergrad/optim/adagrad.hpp>
 
 #include <cmath>

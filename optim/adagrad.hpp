@@ -1,4 +1,4 @@
-// Adagrad, for dense gradients and those by rows alike.
+// Adagrad: for dense gradients and gradients by rows alike.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ struct AdagradOptions {
 
 /// Adagrad (Duchi, Hazan and Singer 2011, the diagonal form), for a parameter p with gradient g at its t-th step:
 ///   g <- g + weight_decay p;   s <- s + g^2;   p <- p - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps)
-/// A value without a gradient does not move, so that a gradient by rows gives the numbers of the dense one, bit for
-/// bit, and touches its own rows only. The sums are as large as the parameter.
+/// A value without a gradient does not move: a gradient by rows touches its own rows only, and gives the same bits as
+/// the dense one. The sums are as large as the parameter.
 class Adagrad final : public Optimizer {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.

@@ -1,4 +1,4 @@
-// The passes of Adam and its kin: one over gradient, values and moments, the same for a row alone.
+// AdamFamily: one pass over gradient, values and moments, of a whole parameter or of one row.
 #include <embergrad/optim/adam_family.hpp>
 
 #include <cmath>
@@ -20,7 +20,7 @@ struct Factors {
     Real step_size, correction, eps;  // p <- p - step_size m / (correction sqrt(v) + eps)
 };
 
-/// Without the last three, which depend on the rule.
+/// All but the weight decay, the step size and the correction, which depend on the rule.
 Factors common_factors(const ParamGroup& group) {
     const auto [beta1, beta2] = *group.betas;
     return {.sign = static_cast<Real>(*group.maximize ? -1 : 1),
@@ -111,7 +111,7 @@ std::string AdamFamily::gradient_problem(const Parameter& parameter, const Param
     return {};
 }
 
-/// amsgrad may be switched on later: the largest v is remembered from then on.
+/// Where amsgrad is switched on later, the largest v counts from there.
 bool AdamFamily::keeps(std::size_t k, std::int64_t step, const ParamGroup& group) const {
     return step > 0 && (k < 2 || group.amsgrad.value_or(false));
 }

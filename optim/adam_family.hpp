@@ -1,4 +1,4 @@
-// What Adam, AdamW and SparseAdam share: two moments for each parameter, and a rule for each kind of gradient.
+// AdamFamily: what Adam, AdamW and SparseAdam share, two moments a parameter and a rule for each kind of gradient.
 #pragma once
 
 #include <initializer_list>
@@ -9,8 +9,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// Steps a dense gradient by Adam's rule and one by rows by SparseAdam's; the classes that derive from it say which
-/// they take. Both move the same moments and the same count of steps.
+/// Steps a dense gradient by Adam's rule and a gradient by rows by SparseAdam's; a derived class says which it takes.
+/// Both rules move the same moments and count the same steps.
 class AdamFamily : public Optimizer {
 protected:
     /// How weight decay acts: on the gradient, or on the values themselves.

@@ -14,15 +14,15 @@ struct AdamWOptions {
     double weight_decay = 1e-2;                  ///< >= 0; must be 0 for gradients by rows
     bool amsgrad = false;                        ///< divide by the largest v so far
     bool maximize = false;                       ///< climb instead of descend
-    bool lazy_rows = false;                      ///< step gradients by rows as SparseAdam does, instead of refusing
+    bool lazy_rows = false;                      ///< step gradients by rows as SparseAdam does; else refuse them
 };
 
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2, in PyTorch's form, where lr scales the
 /// decay too). For a parameter p with gradient g at its t-th step:
 ///   p <- (1 - lr weight_decay) p;   m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
 ///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
-/// amsgrad and gradients by rows as in Adam. To shrink the rows of a batch and no others would decay a word the less
-/// the rarer it is: a table with gradients by rows needs a group with lazy_rows = true and weight_decay = 0.
+/// amsgrad and gradients by rows as in Adam. If only the rows of a batch shrank, rare words would decay less than
+/// frequent ones: a table with gradients by rows needs a group with lazy_rows = true and weight_decay = 0.
 class AdamW final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.

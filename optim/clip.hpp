@@ -1,4 +1,4 @@
-// Gradient clipping, between backward and step.
+// Gradient clipping between backward and step: clip_grad_norm and clip_grad_value.
 #pragma once
 
 #include <vector>
@@ -16,7 +16,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// norm of norms. Of a gradient by rows only its rows count, which matters where q < 0. No gradients at all: 0. When
 /// nothing is to be scaled, no value of a gradient changes.
 /// Throws std::invalid_argument if max_norm is negative or NaN, norm_type is NaN, or a parameter comes twice; with
-/// `error_if_nonfinite`, std::runtime_error if N is infinite or NaN. The gradients have the values they had then.
+/// `error_if_nonfinite`, std::runtime_error if N is infinite or NaN. No value of a gradient is changed then.
 double clip_grad_norm(const std::vector<Parameter>& parameters, double max_norm, double norm_type = 2,
                       bool error_if_nonfinite = false);
 

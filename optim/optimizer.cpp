@@ -1,4 +1,4 @@
-// Groups and their checks: every option, every parameter and every gradient is looked at before anything moves.
+// Optimizer: its groups, and a step that checks every option and gradient before anything moves.
 #include <embergrad/optim/optimizer.hpp>
 
 #include <algorithm>
@@ -114,7 +114,7 @@ void Optimizer::add_param_group(ParamGroup group) {
     frozen_versions_.resize(count, 0);
 }
 
-/// The first thing wrong with a group whose unset options were filled in; empty if nothing is.
+/// The first thing wrong with a group that has the defaults filled in; empty if nothing is.
 std::string Optimizer::group_problem(const ParamGroup& group, bool lr_required) const {
     std::string problem;
     for_each_option([&](const auto& option) {
@@ -143,7 +143,7 @@ void Optimizer::check_added(const std::vector<Parameter>& added) const {
     }
 }
 
-/// "parameter 2 of group 0"; positions behind the last group are those of the group being added.
+/// "parameter 2 of group 0"; an index behind all groups is in the one being added.
 std::string Optimizer::place_text(std::size_t index) const {
     std::size_t group = 0;
     for (; group < groups_.size() && index >= groups_[group].params().size(); ++group) {

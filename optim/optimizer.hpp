@@ -1,5 +1,4 @@
-// What all optimizers share: groups of parameters with options of their own, a step that checks before it moves, and
-// a state that can be saved.
+// Optimizer: groups of parameters with options of their own, a step that checks before it moves, a state to be saved.
 #pragma once
 
 #include <array>
@@ -63,16 +62,16 @@ private:
     explicit HeldGroup(ParamGroup group) : ParamGroup(std::move(group)) {}
 };
 
-/// All that an optimizer knows apart from the parameters' values. Names begin with "optim.", so that tensors and
-/// metadata can go into one file with a model's (save_safetensors).
+/// All that an optimizer knows except the parameters' values. Names begin with "optim.", so that one file can hold it
+/// and a model (save_safetensors).
 struct OptimizerState {
     StateDict tensors = {};                            ///< "optim.classifier.1.weight.exp_avg"
     std::map<std::string, std::string> metadata = {};  ///< "optim.classifier.1.weight.step": "12", and every option
 };
 
 /// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
-/// (Parameter::freeze_rows) keep their bits and have no state: a row that a step finds frozen loses its, and starts
-/// anew when it is trained again.
+/// (Parameter::freeze_rows) keep their bits and have no state: a step that finds a row frozen drops its, and it
+/// starts anew when the row is trained again.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -81,26 +80,26 @@ public:
 
     /// Moves every trainable parameter that has a gradient; the others keep their values, state and count of steps.
     /// Throws std::invalid_argument on options, std::logic_error on gradients that this optimizer cannot use; nothing
-    /// is changed then. May sum up the rows of a gradient that come several times.
+    /// is changed then. May coalesce gradients by rows.
     void step();
 
-    /// Drops all gradients. `set_to_none = false` keeps zero ones instead, which do count: momentum and weight decay
-    /// still move their parameters.
+    /// Drops all gradients; `set_to_none = false` sets them to zero instead. A zero gradient counts: momentum and
+    /// weight decay still move its parameter.
     void zero_grad(bool set_to_none = true) const;
 
-    /// Takes more parameters; options left unset become the optimizer's defaults. Throws std::invalid_argument on
-    /// options out of range or not the optimizer's, and on a parameter it already has; nothing is changed then.
+    /// Adds a group; options left unset become the optimizer's defaults. Throws std::invalid_argument on options out of
+    /// range or not the optimizer's, and on a parameter it already has; nothing is changed then.
     void add_param_group(ParamGroup group);
 
     /// Copies of all arrays, counts of steps and options. A parameter is named as in `names` (a model's
-    /// named_parameters()); without names by its position among those of all groups, as in PyTorch. Of parameters that
-    /// made no step yet there are only arrays that are known from the beginning, as Adagrad's.
+    /// named_parameters()); without names, by its position among the parameters of all groups, as in PyTorch. One that
+    /// made no step yet has only arrays that are there from the start, as Adagrad's.
     /// Throws std::invalid_argument if a parameter has no name, or one that another has too.
     OptimizerState state_dict(const NamedParameters& names = {}) const;
-    /// Takes back what state_dict gave, options included: from there on every step gives the same bits. What does not
-    /// begin with "optim." is passed over; what is kept for rows that are frozen here is not taken.
+    /// Takes back what state_dict gave, options included: every later step gives the same bits. Names that do not begin
+    /// with "optim." are passed over, and so is the state of rows that are frozen here.
     /// All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected, given twice, misshapen
-    /// or out of range (and as state_dict does), and has changed nothing then.
+    /// or out of range, or as state_dict does; nothing is changed then.
     void load_state_dict(const OptimizerState& state, const NamedParameters& names = {});
 
     /// Valid until the next add_param_group.
@@ -108,14 +107,14 @@ public:
     std::span<const HeldGroup> param_groups() const { return groups_; }
 
 protected:
-    /// What is kept for one parameter, in the order of the names that the constructor was given.
+    /// Of one parameter; its arrays are in the order of the constructor's `kept`.
     struct State {
         std::int64_t step = 0;                          ///< how many gradients have counted
-        Real first_value = 0;                           ///< of every element of an array that is made
+        Real first_value = 0;                           ///< of every element of a new array
         std::array<std::optional<Array>, 3> kept = {};  ///< of the parameter's shape; made at their first use
     };
 
-    /// `defaults` has a value for every option that the optimizer has, but possibly lr; `kept` are PyTorch's names.
+    /// `defaults` sets every option that the optimizer has, except perhaps lr; `kept` names the arrays as PyTorch does.
     Optimizer(std::string_view name, ParamGroup defaults, std::initializer_list<std::string_view> kept)
         : name_(name), defaults_(std::move(defaults)), kept_names_(kept) {}
     Optimizer(Optimizer&&) = default;
@@ -131,20 +130,20 @@ protected:
     Real* kept(std::size_t index, std::size_t k);
 
 private:
-    /// What is wrong with options that are each within their range; empty if nothing is.
+    /// What is wrong with options that are all in range; empty if nothing is.
     virtual std::string options_problem(const ParamGroup& /*group*/) const { return {}; }
-    /// What is refused in a new group alone: a schedule may bring it about later.
+    /// What is refused only in a new group, because a schedule may set it later.
     virtual std::string new_group_problem(const ParamGroup& /*group*/) const { return {}; }
     /// What is wrong with the gradient of a parameter, to follow "parameter 0 of shape (3, 4) has "; empty if nothing.
     virtual std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const = 0;
-    /// Moves one parameter, the index-th of all groups together: its trainable_runs(), and of a gradient by rows
-    /// (which holds no frozen ones) the rows.
+    /// Moves one parameter, the index-th of all groups together: its trainable_runs() by a dense gradient, or the rows
+    /// of a gradient by rows, which holds no frozen ones.
     virtual void update(std::size_t index, const Parameter& parameter, const ParamGroup& group) = 0;
-    /// What arrays hold before their first step.
+    /// What new arrays are filled with.
     virtual double first_value(const ParamGroup& /*group*/) const { return 0; }
-    /// Whether the k-th array belongs to what is saved of a parameter that made so many steps, even if not made yet.
+    /// Whether the k-th array of a parameter that made so many steps is saved, even if it was never needed.
     virtual bool keeps(std::size_t /*k*/, std::int64_t step, const ParamGroup& /*group*/) const { return step > 0; }
-    /// Arrays were loaded, or have lost their frozen rows.
+    /// Called when arrays were loaded or have lost their frozen rows.
     virtual void kept_changed(std::size_t /*index*/) {}
 
     struct LoadPlan;

@@ -1,4 +1,4 @@
-// What an optimizer hands out to be saved, and takes back: all of it, or nothing with every reason why not.
+// Optimizer: state_dict() and load_state_dict(), which takes a whole state or nothing, and then gives every reason.
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -23,7 +23,7 @@ std::string params_name(std::size_t g, std::size_t i) { return group_prefix(g) +
 /// What load_state_dict will put in place, or why it will not.
 struct Optimizer::LoadPlan {
     detail::SavedValues values;
-    std::unordered_map<std::string, const Array*> arrays;  // those that nobody asked for yet
+    std::unordered_map<std::string, const Array*> arrays;  // those not taken yet
     std::vector<HeldGroup> groups;
     std::vector<State> states;
 

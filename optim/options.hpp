@@ -1,4 +1,4 @@
-// The one list of what a group may say: merging, checking and saving go through it. Not installed.
+// The list of all options of a group: defaults, checks and saved states go through it. Not installed.
 #pragma once
 
 #include <limits>

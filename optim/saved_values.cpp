@@ -1,4 +1,4 @@
-// Values to text and back.
+// SavedValues: values to text and back.
 #include <embergrad/optim/saved_values.hpp>
 
 #include <charconv>

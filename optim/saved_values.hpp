@@ -1,4 +1,4 @@
-// Options and counts as text, and what is wrong with those that come back. Not installed.
+// SavedValues: options and counts as text, and all that is wrong with them when they come back. Not installed.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ std::string text_of(const std::array<double, 2>& values);
 std::string text_of(const std::vector<double>& values);
 std::string text_of(const std::vector<std::int64_t>& values);
 
-/// Each reads the whole text, or says that it cannot.
+/// False if the text as a whole is no such value.
 bool read_text(std::string_view text, bool& value);
 bool read_text(std::string_view text, double& value);
 bool read_text(std::string_view text, std::int64_t& value);
@@ -30,13 +30,13 @@ bool read_text(std::string_view text, std::array<double, 2>& values);
 bool read_text(std::string_view text, std::vector<double>& values);
 bool read_text(std::string_view text, std::vector<std::int64_t>& values);
 
-/// The values of a saved state under one prefix. Whoever loads asks for each once; what was not asked for, not there or
-/// not to be read is a problem, and all problems are told together.
+/// The values of a saved state whose names have a prefix. Each is taken once. Values that are missing, unreadable or
+/// never taken are problems, and all problems are reported together.
 class SavedValues {
 public:
     SavedValues(const Metadata& metadata, std::string_view prefix);
 
-    /// Whether there is a value, and it can be read.
+    /// Reads a value; false, and a problem, if there is none or it cannot be read.
     template <class T>
     bool take(const std::string& name, T& value) {
         const auto entry = left_.extract(name);

@@ -1,4 +1,4 @@
-// Learning rates that change from epoch to epoch.
+// Schedules, learning rates that change from epoch to epoch, and the LRScheduler that sets them.
 #pragma once
 
 #include <cstdint>
@@ -68,7 +68,7 @@ struct SequentialLR {
     std::vector<std::int64_t> milestones;  ///< one fewer than schedules; ascending, from 1 on
 };
 
-/// Any of them.
+/// Any of these schedules.
 struct Schedule {
     using Kind = std::variant<StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LambdaLR, LinearLR, ConstantLR,
                               SequentialLR>;
@@ -89,8 +89,8 @@ struct Schedule {
 LambdaLR warm_up(std::int64_t epochs);
 
 /// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is the
-/// learning rate it had when the scheduler was made. Rates are computed from these two alone, so that one that was set
-/// by hand lasts until the next step(). Groups that were added later keep their own.
+/// learning rate it had when the scheduler was made. Rates are computed from these two alone: one set by hand lasts
+/// until the next step(). Groups that were added later keep their own.
 /// The optimizer must live as long as the scheduler, and must not be moved.
 class LRScheduler {
 public:

@@ -1,4 +1,4 @@
-// SGD: one pass over a dense gradient; over the rows of one by rows; or, with momentum, over all rows ever touched.
+// SGD: a pass over a dense gradient, over the rows of one by rows or, with momentum, over all rows ever touched.
 #include <embergrad/optim/sgd.hpp>
 
 #include <algorithm>
@@ -76,7 +76,7 @@ void momentum_rows(const Factors& f, const Parameter& parameter, const std::vect
     }
 }
 
-/// The rows of the momentum that are not all +0: momentum moves no other, not by a bit.
+/// The rows where momentum is not all +0: it moves no others, not by a bit.
 std::vector<std::int64_t> rows_with_bits(const Shape& shape, const Real* b) {
     std::vector<std::int64_t> rows;
     const std::size_t d = shape[1];

@@ -1,4 +1,4 @@
-// Stochastic gradient descent, with momentum and Nesterov's look ahead.
+// SGD: stochastic gradient descent, plain, with momentum or with Nesterov's.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct SGDFactors;
 struct SGDOptions {
     std::optional<double> lr = {};  ///< required, here or in every group; >= 0
     double momentum = 0;            ///< >= 0
-    double dampening = 0;           ///< how much of the gradient the momentum leaves out
+    double dampening = 0;           ///< the share of the gradient that momentum leaves out
     double weight_decay = 0;        ///< >= 0; must be 0 for gradients by rows
     bool nesterov = false;          ///< needs momentum and no dampening
     bool maximize = false;          ///< climb instead of descend
@@ -33,9 +33,9 @@ public:
     explicit SGD(ParamGroups groups, const SGDOptions& options = {});
 
 private:
-    /// Which rows momentum moves, whether they have a gradient or not.
+    /// Which rows momentum moves, with or without a gradient.
     struct Moving {
-        bool known = false;              // or to be found where the momentum is not zero
+        bool known = false;              // if not, they are the rows where momentum is not zero
         bool all = false;                // had a dense gradient
         std::vector<std::int64_t> rows;  // else those that ever had a gradient, ascending
     };

@@ -1,4 +1,4 @@
-// Adam for gradients by rows: a step costs what the batch touches, whatever the size of the table.
+// SparseAdam: Adam for gradients by rows, whose step costs what the batch touches, whatever the size of the table.
 #pragma once
 
 #include <array>
