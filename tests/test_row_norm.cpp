@@ -87,7 +87,7 @@ TEST_CASE("row_norm: c n^(1/q) of n numbers c, whatever becomes of their powers"
 }
 
 TEST_CASE("row_norm: as one number after the other, of rows together as of one long row") {
-    for (const std::size_t n : {1, 2, 7, 8, 9, 15, 16, 17, 100, 1000}) {
+    for (const std::size_t n : {1u, 2u, 7u, 8u, 9u, 15u, 16u, 17u, 100u, 1000u}) {
         INFO("seed ", n);
         Rng rng(n);
         const Reals row = random_row(n, rng);
