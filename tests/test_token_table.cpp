@@ -14,6 +14,7 @@
 
 using namespace embergrad;
 using namespace embergrad::testing;
+using embergrad::detail::ReadableMemory;
 using embergrad::detail::TokenTable;
 
 namespace {
@@ -68,7 +69,7 @@ TEST_CASE("token table: tokens of every length, that differ in one byte anywhere
     for (std::size_t i = 0; i < tokens.size(); ++i) CHECK(table.find(tokens[i]) == static_cast<std::int64_t>(i));
 }
 
-TEST_CASE("token table: tokens of one text are the same with its end given and without") {
+TEST_CASE("token table: tokens of one text are the same with its memory given and without") {
     std::string text;  // tokens of 0 to 40 bytes, zeros among them, the short ones next to the end as well
     std::vector<std::pair<std::size_t, std::size_t>> places;
     for (std::size_t i = 0; i <= 80; ++i) {
@@ -79,16 +80,16 @@ TEST_CASE("token table: tokens of one text are the same with its end given and w
     const std::vector<char> whole(text.begin(), text.end());  // no byte more may be read
     Views tokens;
     for (const auto& [begin, length] : places) tokens.emplace_back(whole.data() + begin, length);
-    const char* const end = whole.data() + whole.size();
+    const ReadableMemory memory({whole.data(), whole.size()});
 
     TokenTable one_by_one, of_the_text;
     for (const std::string_view token : tokens) one_by_one.add(token, 1);
-    of_the_text.add(tokens, end);
+    of_the_text.add(tokens, memory);
     REQUIRE(of_the_text.size() == one_by_one.size());
     std::vector<std::int64_t> expected(tokens.size()), without(tokens.size()), with(tokens.size());
     for (std::size_t i = 0; i < tokens.size(); ++i) expected[i] = one_by_one.find(tokens[i]);
     of_the_text.find(tokens, without);
-    one_by_one.find(tokens, with, end);
+    one_by_one.find(tokens, with, memory);
     CHECK(without == expected);
     CHECK(with == expected);
     for (std::size_t i = 0; i < one_by_one.size(); ++i) CHECK(of_the_text.count(i) == one_by_one.count(i));

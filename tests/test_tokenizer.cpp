@@ -140,8 +140,8 @@ TEST_CASE("tokenizer: views point into the text, or into the buffer with lowerca
     const std::string text = "One Two";
     TokenBuffer buffer;
     CHECK(Tokenizer().split(text, buffer)[1].data() == text.data() + 4);
-    CHECK(buffer.text_end() == text.data() + text.size());
+    CHECK(buffer.text.data() == text.data());
     CHECK(Tokenizer({.lowercase = true}).split(text, buffer)[1].data() == buffer.lowered.data() + 4);
-    CHECK(buffer.text_end() == buffer.lowered.data() + text.size());
+    CHECK(buffer.text.data() == buffer.lowered.data());
     CHECK(buffer.tokens.size() == 2);
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <exception>
 #include <limits>
 #include <random>
@@ -20,13 +19,6 @@ constexpr std::size_t kBlock = 64;         // tokens whose slots are on their wa
 constexpr std::size_t kWhole = 16;         // bytes of a token that a slot holds
 constexpr std::size_t kFewestSlots = 128;  // twice as many always have room for a block more
 static_assert(3 * kBlock <= 2 * kFewestSlots);
-
-template <class Integer>
-Integer load(const char* from) {
-    Integer value;
-    std::memcpy(&value, from, sizeof(Integer));
-    return value;
-}
 
 static_assert(std::endian::native == std::endian::little, "keys of tokens are made of bytes in this order");
 
@@ -85,13 +77,13 @@ std::uint64_t TokenTable::hash_of(std::uint64_t low, std::uint64_t high, std::ui
     return fold(hash ^ high, kOdd);  // folded, not just added: the secret must reach these bits too
 }
 
-TokenTable::Key TokenTable::key_of(std::string_view token, const char* text_end) const {
+TokenTable::Key TokenTable::key_of(std::string_view token, ReadableMemory memory) const {
     const char* const first = token.data();
     const std::size_t n = token.size();
     std::uint64_t low, high = 0;
     if (n > kWhole) {
         low = long_hash(token, secret_);
-    } else if (text_end != nullptr && text_end - first >= std::ptrdiff_t{kWhole}) {  // no branch on the length
+    } else if (memory.holds(first, kWhole)) {  // no branch on the length
         low = first_bytes(load<std::uint64_t>(first), n);
         high = first_bytes(load<std::uint64_t>(first + 8), n > 8 ? n - 8 : 0);
     } else {
@@ -127,41 +119,39 @@ std::int64_t TokenTable::find(const Key& key, std::string_view token) const {
     return std::int64_t{slots_[slot_of(key, token)].number_plus_1} - 1;
 }
 
-std::int64_t TokenTable::find(std::string_view token) const {
-    return slots_.empty() ? -1 : find(key_of(token, nullptr), token);
-}
+std::int64_t TokenTable::find(std::string_view token) const { return slots_.empty() ? -1 : find(key_of(token), token); }
 
 void TokenTable::find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers,
-                      const char* text_end) const {
+                      ReadableMemory memory) const {
     if (slots_.empty()) return std::fill(numbers.begin(), numbers.end(), -1);
     std::array<Key, kBlock> keys;
     for (std::size_t begin = 0; begin < tokens.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, tokens.size() - begin);
-        make_keys(tokens.subspan(begin, n), text_end, keys);
+        make_keys(tokens.subspan(begin, n), memory, keys);
         for (std::size_t i = 0; i < n; ++i) numbers[begin + i] = find(keys[i], tokens[begin + i]);
     }
 }
 
 std::int64_t TokenTable::add(std::string_view token, std::int64_t count) {
     if (!has_room_for(1)) grow();
-    Slot& slot = find_or_add(key_of(token, nullptr), token);
+    Slot& slot = find_or_add(key_of(token), token);
     slot.count += count;
     return std::int64_t{slot.number_plus_1} - 1;
 }
 
-void TokenTable::add(std::span<const std::string_view> tokens, const char* text_end) {
+void TokenTable::add(std::span<const std::string_view> tokens, ReadableMemory memory) {
     std::array<Key, kBlock> keys;
     for (std::size_t begin = 0; begin < tokens.size(); begin += kBlock) {
         const std::size_t n = std::min(kBlock, tokens.size() - begin);
         if (!has_room_for(n)) grow();
-        make_keys(tokens.subspan(begin, n), text_end, keys);
+        make_keys(tokens.subspan(begin, n), memory, keys);
         for (std::size_t i = 0; i < n; ++i) ++find_or_add(keys[i], tokens[begin + i]).count;
     }
 }
 
-void TokenTable::make_keys(std::span<const std::string_view> tokens, const char* text_end, std::span<Key> keys) const {
+void TokenTable::make_keys(std::span<const std::string_view> tokens, ReadableMemory memory, std::span<Key> keys) const {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
-        keys[i] = key_of(tokens[i], text_end);
+        keys[i] = key_of(tokens[i], memory);
         __builtin_prefetch(&slots_[home(keys[i].hash)]);
     }
 }

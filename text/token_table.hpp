@@ -10,6 +10,7 @@
 
 #include <embergrad/engine/system/config.hpp>
 #include <embergrad/engine/system/memory.hpp>
+#include <embergrad/text/readable_memory.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
@@ -21,8 +22,7 @@ std::uint64_t process_secret();
 /// compared where they are. The frequent tokens of a text are met early and sit where they are looked for first.
 /// Numbers do not depend on hashes, which differ from run to run, so that no text can be written to collide.
 ///
-/// A text_end, where it is not nullptr, is the end of the one text that all tokens given with it are views into. The
-/// bytes behind a token, up to there, are read: keys are made faster.
+/// Many tokens at once may come with the memory that all of them lie in: their keys are made faster.
 class TokenTable {
 public:
     std::size_t size() const { return tokens_.size(); }
@@ -36,12 +36,12 @@ public:
     std::int64_t find(std::string_view token) const;
     /// numbers[i] = find(tokens[i])
     void find(std::span<const std::string_view> tokens, std::span<std::int64_t> numbers,
-              const char* text_end = nullptr) const;
+              ReadableMemory memory = {}) const;
     /// The token's number; a new one gets the next. Adds to its count.
     /// Throws std::length_error beyond 2^32 - 2 tokens.
     std::int64_t add(std::string_view token, std::int64_t count);
     /// add(token, 1) for each, in this order.
-    void add(std::span<const std::string_view> tokens, const char* text_end = nullptr);
+    void add(std::span<const std::string_view> tokens, ReadableMemory memory = {});
     /// Adds different tokens of another table, with their counts, in this order. None may be here already.
     /// Throws std::length_error as add() does.
     void append(const TokenTable& from, std::span<const std::size_t> numbers);
@@ -72,9 +72,9 @@ private:
         std::string text;
     };
 
-    Key key_of(std::string_view token, const char* text_end) const;
+    Key key_of(std::string_view token, ReadableMemory memory = {}) const;
     /// Keys of at most a block of tokens; their slots are on their way.
-    void make_keys(std::span<const std::string_view> tokens, const char* text_end, std::span<Key> keys) const;
+    void make_keys(std::span<const std::string_view> tokens, ReadableMemory memory, std::span<Key> keys) const;
     std::uint64_t hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const;
     std::uint64_t hash_of(const Slot& slot) const { return hash_of(slot.low, slot.high, slot.length); }
     std::size_t home(std::uint64_t hash) const;

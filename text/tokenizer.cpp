@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include <embergrad/text/readable_memory.hpp>
 #include <embergrad/text/utf8.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -31,8 +32,7 @@ static_assert(std::endian::native == std::endian::little, "the first byte's bit 
 std::uint64_t space_bits(const char* bytes) {
     std::uint64_t bits = 0;
     for (std::size_t at = 0; at < kBlock; at += 8) {
-        std::uint64_t eight;
-        std::memcpy(&eight, bytes + at, sizeof eight);
+        const auto eight = detail::load<std::uint64_t>(bytes + at);
         bits |= (spaces_among(eight) >> 7) * 0x0102040810204080 >> 56 << at;  // one bit a byte, side by side
     }
     return bits;

@@ -21,8 +21,6 @@ struct TokenBuffer {
     std::string lowered;
     std::string_view text;  ///< what the tokens are views into: the text, or it in small letters
     std::vector<std::string_view> tokens;
-    /// The end of `text`; holds as long as the tokens.
-    const char* text_end() const { return text.data() + text.size(); }
 };
 
 /// Whether the byte is ASCII white space: space, \t, \n, \v, \f or \r. Nothing else splits a text; no-break spaces

@@ -11,6 +11,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+using detail::ReadableMemory;
 using detail::TokenTable;
 
 TokenTable count_words(std::span<const std::string> texts, const Tokenizer& tokenizer) {
@@ -18,7 +19,7 @@ TokenTable count_words(std::span<const std::string> texts, const Tokenizer& toke
     TokenBuffer buffer;
     for (const std::string& text : texts) {
         const std::span<const std::string_view> tokens = tokenizer.split(text, buffer);
-        words.add(tokens, buffer.text_end());
+        words.add(tokens, ReadableMemory(buffer.text));
     }
     return words;
 }
@@ -100,7 +101,7 @@ std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) c
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
     thread_local TokenBuffer buffer;  // warm for the next text
     const std::span<const std::string_view> tokens = tokenizer_.split(text, buffer);
-    return encode(tokens, buffer.text_end());
+    return encode(tokens, ReadableMemory(buffer.text));
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens) const {
@@ -109,12 +110,12 @@ std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string> tokens
 }
 
 std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens) const {
-    return encode(tokens, nullptr);
+    return encode(tokens, ReadableMemory());
 }
 
-std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens, const char* text_end) const {
+std::vector<std::int64_t> Vocabulary::encode(std::span<const std::string_view> tokens, ReadableMemory memory) const {
     std::vector<std::int64_t> ids(tokens.size());
-    table_.find(tokens, ids, text_end);
+    table_.find(tokens, ids, memory);
     const auto first_word = static_cast<std::int64_t>(special_count_);
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if (ids[i] < first_word) ids[i] = id_for_unknown(tokens[i], ids[i] >= 0);

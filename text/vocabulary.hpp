@@ -98,8 +98,7 @@ private:
     static constexpr std::size_t kSpecials = 4;
 
     std::size_t index(std::int64_t id) const;
-    /// text_end: of the text that the tokens are views into, or nullptr.
-    std::vector<std::int64_t> encode(std::span<const std::string_view> tokens, const char* text_end) const;
+    std::vector<std::int64_t> encode(std::span<const std::string_view> tokens, detail::ReadableMemory memory) const;
     std::int64_t id_for_unknown(std::string_view token, bool reserved) const;
     std::string decode_array(const IdArray& ids) const;
 

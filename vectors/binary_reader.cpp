@@ -10,6 +10,7 @@
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/engine/system/memory.hpp>
 #include <embergrad/text/line_reader.hpp>
+#include <embergrad/text/readable_memory.hpp>
 #include <embergrad/vectors/lines.hpp>
 #include <embergrad/vectors/reader.hpp>
 #include <embergrad/vectors/tally.hpp>
@@ -73,9 +74,7 @@ private:
 };
 
 std::uint32_t float_bits(const char* from, std::size_t i) {
-    std::uint32_t bits;
-    std::memcpy(&bits, from + i * sizeof bits, sizeof bits);
-    return bits;
+    return load<std::uint32_t>(from + i * sizeof(std::uint32_t));
 }
 
 // A float is not finite if its exponent is all ones: one more, and the sign bit is set.

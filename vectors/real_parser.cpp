@@ -8,7 +8,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <system_error>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -18,12 +17,6 @@ constexpr std::ptrdiff_t kReadAhead = 32;  // bytes that the fast path may look 
 constexpr std::size_t kMostDigits = 15;    // below 10^15 every whole number is a double
 constexpr double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 constexpr std::uint64_t kWholePowers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-
-std::uint64_t load(const char* from) {
-    std::uint64_t bytes;
-    std::memcpy(&bytes, from, sizeof(bytes));
-    return bytes;
-}
 
 /// How many of the eight bytes, from the first on, are digits. (Adding 0x46 carries into the top bit of what lies above
 /// '9', subtracting 0x30 borrows into that of what lies below '0'; a borrow only spoils bytes behind the first wrong
@@ -42,11 +35,11 @@ std::uint64_t eight_digits(std::uint64_t bytes) {
 
 /// Appends the run of digits at `at`, at most 16, to `number`; gives how many there are.
 std::size_t append_digits(const char* at, std::uint64_t& number) {
-    std::uint64_t bytes = load(at);
+    auto bytes = load<std::uint64_t>(at);
     std::size_t n = leading_digits(bytes), all = n;
     if (n == 8) {
         number = number * kWholePowers[8] + eight_digits(bytes);
-        bytes = load(at + 8);
+        bytes = load<std::uint64_t>(at + 8);
         n = leading_digits(bytes);
         all = 8 + n;
     }
@@ -75,12 +68,12 @@ inline const char* parse_fraction(const char* at, Real& value) {
     const bool negative = *at == '-';
     at += negative ? 1 : 0;
     const auto whole = static_cast<std::uint64_t>(static_cast<unsigned char>(at[0] - '0'));
-    std::uint64_t bytes = load(at + 2);
+    auto bytes = load<std::uint64_t>(at + 2);
     std::size_t digits = leading_digits(bytes);
     if (whole > 9 || at[1] != '.' || digits == 0) return nullptr;
     std::uint64_t number = whole * kWholePowers[digits] + eight_digits(bytes << (64 - 8 * digits));
     if (digits == 8) {
-        bytes = load(at + 10);
+        bytes = load<std::uint64_t>(at + 10);
         const std::size_t more = leading_digits(bytes);
         if (digits + more >= kMostDigits) return nullptr;
         if (more > 0) number = number * kWholePowers[more] + eight_digits(bytes << (64 - 8 * more));
@@ -144,16 +137,16 @@ const char* parse_real(const char* at, const char* end, Real& value) {
     return parse_real_slowly(at, end, value);
 }
 
-bool parse_reals(std::string_view text, const char* readable_end, std::size_t n, Real* to) {
+bool parse_reals(std::string_view text, ReadableMemory memory, std::size_t n, Real* to) {
     const char* at = text.data();
     const char* const end = at + text.size();
     for (std::size_t i = 0; i < n; ++i) {
         const char* const before = at;
         while (at < end && is_separator(*at)) ++at;
         if (at == before || at >= end) return false;
-        const bool in_reach = std::endian::native == std::endian::little && readable_end - at >= kReadAhead;
+        const bool in_reach = std::endian::native == std::endian::little && memory.holds(at, kReadAhead);
         const char* stop = in_reach ? parse_fraction(at, to[i]) : nullptr;
-        if (stop == nullptr) stop = parse_real(at, readable_end, to[i]);
+        if (stop == nullptr) stop = parse_real(at, memory.end(), to[i]);
         if (stop == nullptr) return false;
         at = stop;
     }

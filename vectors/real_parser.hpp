@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <embergrad/engine/system/config.hpp>
+#include <embergrad/text/readable_memory.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
@@ -18,8 +19,8 @@ const char* parse_real(const char* at, const char* end, Real& value);
 const char* parse_real_slowly(const char* at, const char* end, Real& value);
 
 /// Reads n numbers, each behind spaces or tabs, that take up the whole text: the loop over parse_real, its fast path
-/// inside. What stands behind the text up to `readable_end` may be looked at.
-bool parse_reals(std::string_view text, const char* readable_end, std::size_t n, Real* to);
+/// inside. The text lies in `memory`.
+bool parse_reals(std::string_view text, ReadableMemory memory, std::size_t n, Real* to);
 
 /// Whether all of the text reads as a number, be it finite or not.
 bool is_number(std::string_view text);

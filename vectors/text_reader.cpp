@@ -7,6 +7,7 @@
 #include <embergrad/engine/system/ordered_stages.hpp>
 #include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/text/utf8.hpp>
+#include <embergrad/vectors/line_blocks.hpp>
 #include <embergrad/vectors/lines.hpp>
 #include <embergrad/vectors/reader.hpp>
 #include <embergrad/vectors/real_parser.hpp>
@@ -45,19 +46,19 @@ struct Block {
 /// Adds what one line holds to its block.
 void parse_line(std::string_view line, std::size_t number, std::size_t d, const VectorSink& sink, Block& block) {
     Real* const to = block.vectors.data() + block.words.size() * d;
-    const char* const readable_end = block.lines.readable_end();
+    const ReadableMemory memory = block.lines.memory();
     const auto keep = [&](std::string_view word) {
         block.words.push_back(word);
         block.numbers.push_back(number);
     };
     const std::string_view first = first_field(line);
     const bool guess = !sink.selects() && line.size() > 2 * d && !first.empty();  // mostly the first field is the word
-    if (guess && parse_reals(line.substr(first.size()), readable_end, d, to)) return keep(first);
+    if (guess && parse_reals(line.substr(first.size()), memory, d, to)) return keep(first);
 
     const std::optional<VectorLine> split = split_vector_line(line, d);
     if (split && !sink.wants(split->word))
         ++block.unwanted;
-    else if (split && parse_reals(split->numbers, readable_end, d, to))
+    else if (split && parse_reals(split->numbers, memory, d, to))
         keep(split->word);
     else
         block.bad.push_back({number, what_is_wrong(line, d)});

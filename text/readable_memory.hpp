@@ -1,0 +1,36 @@
+// Words and numbers loaded eight bytes at a time: the load, and how far past a piece's end it may reach.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include <embergrad/engine/system/config.hpp>
+
+namespace embergrad::inline EMBERGRAD_PRECISION::detail {
+
+/// An integer from bytes at any alignment.
+template <class Integer>
+Integer load(const char* from) {
+    Integer value;
+    std::memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+/// The buffer that pieces of a text are views into. To load as many bytes of each, whatever its length, takes no branch
+/// on that length, but reads what stands behind a short piece: only a buffer that holds those bytes allows it.
+class ReadableMemory {
+public:
+    /// No known buffer: nothing behind a piece may be read.
+    ReadableMemory() = default;
+    explicit ReadableMemory(std::string_view buffer) : end_(buffer.data() + buffer.size()) {}
+
+    /// Whether `bytes` bytes from `at`, a place in the buffer, may be read.
+    bool holds(const char* at, std::ptrdiff_t bytes) const { return end_ != nullptr && end_ - at >= bytes; }
+    const char* end() const { return end_; }
+
+private:
+    const char* end_ = nullptr;
+};
+
+}  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
