@@ -1,8 +1,7 @@
-// Reading in blocks.
+// ArraySource: reading and converting in blocks.
 #include <embergrad/io/array_source.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -13,19 +12,8 @@ constexpr std::size_t kShownBytes = 100;
 
 }  // namespace
 
-ArraySource::ArraySource(std::string_view name, std::string_view format, std::span<const std::byte> bytes)
-    : ArraySource(
-          name, format,
-          [bytes](std::span<char> buffer) mutable {
-              const std::size_t n = std::min(buffer.size(), bytes.size());
-              if (n > 0) std::memcpy(buffer.data(), bytes.data(), n);
-              bytes = bytes.subspan(n);
-              return n;
-          },
-          bytes.size()) {}
-
 std::size_t ArraySource::read(std::span<char> buffer) {
-    const std::size_t got = buffer.empty() ? 0 : read_(buffer);
+    const std::size_t got = buffer.empty() ? 0 : bytes_->read(buffer);
     position_ += got;
     return got;
 }

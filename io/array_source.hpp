@@ -1,10 +1,10 @@
-// The bytes of a file of arrays, from the first to the last, and how its errors look.
+// ArraySource: a file of arrays from its first byte to its last, with errors that name it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -14,29 +14,27 @@
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/engine/system/file.hpp>
+#include <embergrad/io/byte_source.hpp>
 #include <embergrad/io/stored_real.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-/// Errors are std::runtime_error "name: format: what". Room for what a file announces is made as its bytes come, so
+/// Errors are std::runtime_error "name: format: what". Memory is allocated as bytes come, whatever the header says, so
 /// that a short file cannot ask for much.
 class ArraySource {
 public:
-    /// Fills the buffer with the next bytes and gives how many: fewer than there is room only at the end.
-    using Read = std::function<std::size_t(std::span<char>)>;
-
-    /// The name and the format must outlive it. `size`: of the file, if that is known.
-    ArraySource(std::string_view name, std::string_view format, Read read, std::optional<std::size_t> size)
-        : name_(name), format_(format), read_(std::move(read)), size_(size) {}
-    /// Bytes in memory, which must stay there.
-    ArraySource(std::string_view name, std::string_view format, std::span<const std::byte> bytes);
+    /// The name and the format must outlive it.
+    ArraySource(std::string_view name, std::string_view format, std::unique_ptr<ByteSource> bytes)
+        : name_(name), format_(format), bytes_(std::move(bytes)) {}
 
     template <class... Pieces>
     [[noreturn]] void bad(const Pieces&... pieces) const {
         fail<std::runtime_error>(name_, ": ", format_, ": ", pieces...);
     }
 
-    std::optional<std::size_t> size() const { return size_; }
+    /// Of the file, if it is known.
+    std::optional<std::size_t> size() const { return bytes_->size(); }
+    std::optional<double> fraction() const { return bytes_->fraction(); }
     /// How many bytes have been read.
     std::size_t position() const { return position_; }
 
@@ -55,28 +53,24 @@ private:
 
     std::string_view name_;
     std::string_view format_;
-    Read read_;
-    std::optional<std::size_t> size_;
+    std::unique_ptr<ByteSource> bytes_;
     std::size_t position_ = 0;
 };
 
-/// What `read_arrays` makes of a file. Without holding the file, unless it is a pipe: what is in there must be known
-/// before there is room for it.
+/// What `read_arrays` makes of a file. Only a pipe is held in memory: its size must be known before arrays are
+/// allocated.
 template <class ReadArrays>
 auto read_array_file(const std::filesystem::path& path, std::string_view format, ReadArrays read_arrays) {
     const std::string name = path.string();
     FileReader file(path);
-    if (file.size().value_or(0) > 0) {
-        ArraySource source(
-            name, format, [&](std::span<char> buffer) { return file.read(buffer); }, file.size());
-        return read_arrays(source);
-    }
-    const std::string bytes = file.read_rest();
-    ArraySource source(name, format, std::as_bytes(std::span(bytes)));
+    const bool sized = file.size().value_or(0) > 0;
+    const std::string bytes = sized ? "" : file.read_rest();
+    ArraySource source(name, format,
+                       sized ? plain_source(std::move(file)) : plain_source(std::as_bytes(std::span(bytes))));
     return read_arrays(source);
 }
 
-/// Text from a file, fit for a message: in quotes, on one line, not longer than a line.
+/// Text from a file for a message: in quotes, cut where it is long, control bytes as ?.
 std::string shown(std::string_view text);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -1,15 +1,13 @@
-// zlib does the decompression.
+// ByteSource: files, memory, and gzip by zlib.
 #include <embergrad/io/byte_source.hpp>
 
 #include <zlib.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
 #include <embergrad/engine/system/error.hpp>
-#include <embergrad/engine/system/file.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
@@ -26,7 +24,7 @@ std::optional<double> part(std::size_t done, std::optional<std::size_t> all) {
 
 class FileSource : public ByteSource {
 public:
-    explicit FileSource(const std::filesystem::path& path) : file_(path) {}
+    explicit FileSource(FileReader file) : file_(std::move(file)) {}
     std::size_t read(std::span<char> buffer) override {
         const std::size_t n = file_.read(buffer);
         done_ += n;
@@ -140,11 +138,17 @@ std::unique_ptr<ByteSource> decompressed_if_need_be(std::unique_ptr<ByteSource> 
 }  // namespace
 
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
-    return decompressed_if_need_be(std::make_unique<FileSource>(path), path.string());
+    return decompressed_if_need_be(plain_source(FileReader(path)), path.string());
 }
 
 std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view source_name) {
     return decompressed_if_need_be(std::make_unique<MemorySource>(bytes), source_name);
+}
+
+std::unique_ptr<ByteSource> plain_source(FileReader file) { return std::make_unique<FileSource>(std::move(file)); }
+
+std::unique_ptr<ByteSource> plain_source(std::span<const std::byte> bytes) {
+    return std::make_unique<MemorySource>(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
 }
 
 std::string peek(std::unique_ptr<ByteSource>& source, std::size_t n) {

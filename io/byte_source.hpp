@@ -1,4 +1,4 @@
-// Where the bytes of a text come from: a file, plain or compressed with gzip, or memory.
+// ByteSource: the bytes of a file, plain or compressed with gzip, or of memory.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include <embergrad/engine/system/config.hpp>
+#include <embergrad/engine/system/file.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
@@ -31,6 +31,11 @@ public:
 std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path);
 /// The same for bytes in memory, which must stay there. source_name begins the messages.
 std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view source_name);
+
+/// A file's bytes as they are.
+std::unique_ptr<ByteSource> plain_source(FileReader file);
+/// The same for bytes in memory, which must stay there.
+std::unique_ptr<ByteSource> plain_source(std::span<const std::byte> bytes);
 
 /// The bytes a source begins with, at most n, which it still gives when it is read.
 std::string peek(std::unique_ptr<ByteSource>& source, std::size_t n);

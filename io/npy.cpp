@@ -1,4 +1,4 @@
-// The header is read by npy_header.cpp.
+// .npy: the array behind the header (npy_header.cpp), in C's or Fortran's order.
 #include <embergrad/io/npy.hpp>
 
 #include <string>
@@ -88,7 +88,7 @@ void save_npy(const std::filesystem::path& path, const Array& array) {
 Array load_npy(const std::filesystem::path& path) { return detail::read_array_file(path, kFormat, read_npy); }
 
 Array parse_npy(std::span<const std::byte> bytes, std::string_view source_name) {
-    ArraySource source(source_name, kFormat, bytes);
+    ArraySource source(source_name, kFormat, detail::plain_source(bytes));
     return read_npy(source);
 }
 

@@ -1,4 +1,4 @@
-// The header is checked, against the bytes there are, by safetensors_header.cpp; then there is room for the arrays.
+// Safetensors: safetensors_header.cpp checks the header before there is room for arrays.
 #include <embergrad/io/safetensors.hpp>
 
 #include <algorithm>
@@ -125,7 +125,7 @@ SafeTensors load_safetensors(const std::filesystem::path& path) {
 }
 
 SafeTensors parse_safetensors(std::span<const std::byte> bytes, std::string_view source_name) {
-    ArraySource source(source_name, kFormat, bytes);
+    ArraySource source(source_name, kFormat, detail::plain_source(bytes));
     return read_safetensors(source);
 }
 

@@ -1,4 +1,4 @@
-// 8 bytes with the length N, then N bytes of JSON. The reader believes nothing.
+// SafeTensorsHeader: 8 bytes with the length N, then N bytes of JSON. Nothing in it is trusted.
 #include <embergrad/io/safetensors_header.hpp>
 
 #include <algorithm>
@@ -136,12 +136,10 @@ private:
 
     bool set_dtype(std::string& name) {
         TensorEntry& entry = header_.entries.back();
-        const auto known = std::find(kDtypes.begin(), kDtypes.end(), name);
-        if (known != kDtypes.end())
-            entry.real = static_cast<StoredReal>(known - kDtypes.begin());
-        else if (other_dtypes_ == OtherDtypes::refused)
-            source_.bad(tensor(), ": cannot read dtype ", shown(name), ", only F64, F32, F16 and BF16");
         entry.dtype = std::move(name);
+        const auto known = std::find(kDtypes.begin(), kDtypes.end(), entry.dtype);
+        if (known != kDtypes.end()) entry.real = static_cast<StoredReal>(known - kDtypes.begin());
+        if (other_dtypes_ == OtherDtypes::refused) readable_dtype(entry, source_);
         return go(Place::tensor);
     }
 
@@ -283,6 +281,12 @@ std::uint64_t check_layout(std::vector<TensorEntry>& entries, const ArraySource&
 }  // namespace
 
 std::string_view safetensors_name(StoredReal dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
+
+StoredReal readable_dtype(const TensorEntry& entry, const ArraySource& source) {
+    if (entry.real) return *entry.real;
+    source.bad("tensor ", shown(entry.name), ": cannot read dtype ", shown(entry.dtype),
+               ", only F64, F32, F16 and BF16");
+}
 
 SafeTensorsHeader read_safetensors_header(ArraySource& source, OtherDtypes other_dtypes) {
     SafeTensorsHeader header = parse_header(read_header_text(source), source, other_dtypes);

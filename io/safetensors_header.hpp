@@ -1,4 +1,4 @@
-// The beginning of a safetensors file: what tensors are in it, and where.
+// SafeTensorsHeader: the beginning of a safetensors file, which says what tensors are in it and where.
 #pragma once
 
 #include <array>
@@ -32,6 +32,9 @@ struct TensorEntry {
     Shape shape = {};
     std::array<std::uint64_t, 2> offsets = {};  ///< first byte and one past the last, from the end of the header
 };
+
+/// The tensor's dtype. An error if it is one that cannot be read.
+StoredReal readable_dtype(const TensorEntry& entry, const ArraySource& source);
 
 struct SafeTensorsHeader {
     std::vector<TensorEntry> entries;  ///< in the order of their data, which they cover

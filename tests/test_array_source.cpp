@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <embergrad/io/array_source.hpp>
@@ -14,7 +16,21 @@ using detail::StoredReal;
 
 namespace {
 
-ArraySource source_of(const std::string& bytes) { return {"file", "kind", std::as_bytes(std::span(bytes))}; }
+ArraySource source_of(const std::string& bytes) {
+    return {"file", "kind", detail::plain_source(std::as_bytes(std::span(bytes)))};
+}
+
+/// A million bytes, of a number that is not known before.
+struct MillionBytes : detail::ByteSource {
+    std::size_t left = 1'000'000, largest = 0;
+    std::size_t read(std::span<char> buffer) override {
+        largest = std::max(largest, buffer.size());
+        const std::size_t n = std::min(buffer.size(), left);
+        std::fill_n(buffer.begin(), n, 'x');
+        left -= n;
+        return n;
+    }
+};
 
 std::string bytes_of(const std::vector<float>& values) {
     return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
@@ -36,16 +52,9 @@ TEST_CASE("array source: bytes come in order, and the position says how many hav
 }
 
 TEST_CASE("array source: room is made as the bytes come") {
-    std::size_t largest = 0;
-    std::size_t left = 1'000'000;
-    const auto read = [&](std::span<char> buffer) {
-        largest = std::max(largest, buffer.size());
-        const std::size_t n = std::min(buffer.size(), left);
-        std::fill_n(buffer.begin(), n, 'x');
-        left -= n;
-        return n;
-    };
-    ArraySource source("file", "kind", read, std::nullopt);
+    auto bytes = std::make_unique<MillionBytes>();
+    const std::size_t& largest = bytes->largest;
+    ArraySource source("file", "kind", std::move(bytes));
     CHECK(source.size() == std::nullopt);
     CHECK(source.read_up_to(1'000'000'000'000) == std::string(1'000'000, 'x'));
     CHECK(largest <= 1'000'000);

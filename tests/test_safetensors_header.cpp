@@ -10,6 +10,7 @@
 #include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/safetensors.hpp>
 #include <embergrad/io/safetensors_header.hpp>
+#include <embergrad/tests/gzip.hpp>
 #include <embergrad/tests/temporary_folder.hpp>
 
 using namespace embergrad;
@@ -28,13 +29,8 @@ std::string file_of(const std::string& header, const std::string& data = "") {
 
 /// Of a file whose size is not known.
 SafeTensorsHeader header_of(const std::string& bytes, OtherDtypes other_dtypes) {
-    std::string_view rest = bytes;
-    const auto read = [rest](std::span<char> buffer) mutable {
-        const std::size_t n = rest.copy(buffer.data(), buffer.size());
-        rest.remove_prefix(n);
-        return n;
-    };
-    ArraySource source("file", "safetensors", read, std::nullopt);
+    const std::string compressed = testing::gzip(bytes);
+    ArraySource source("file", "safetensors", detail::open_source(compressed, "file"));
     return detail::read_safetensors_header(source, other_dtypes);
 }
 

@@ -77,10 +77,7 @@ Table find_in_safetensors(ArraySource& source, const std::string& asked) {
     const TensorEntry& entry = find_entry(header.entries, asked, source);
     if (entry.name == "embeddings" && find_named(header.entries, "mapping"))
         source.bad("words share the rows of \"embeddings\" through the tensor \"mapping\", which cannot be read");
-    if (!entry.real)
-        source.bad("tensor ", shown(entry.name), ": cannot read dtype ", shown(entry.dtype),
-                   ", only F64, F32, F16 and BF16");
-    return {*entry.real, entry.shape, entry.offsets[0], header.data_bytes - entry.offsets[1]};
+    return {readable_dtype(entry, source), entry.shape, entry.offsets[0], header.data_bytes - entry.offsets[1]};
 }
 
 // ---- its rows ----
@@ -115,9 +112,7 @@ public:
           name_(std::move(file.name)),
           format_(to_string(format)),
           tally_(name_, options, sink, format),
-          bytes_(std::move(file.source)),
-          source_(
-              name_, format_, [this](std::span<char> buffer) { return bytes_->read(buffer); }, bytes_->size()) {}
+          source_(name_, format_, std::move(file.source)) {}
 
     WordVectorsReport run() {
         require<std::runtime_error>(!options_.words.empty(), name_,
@@ -205,7 +200,7 @@ private:
         tally_.report.lines = last;
     }
 
-    void report_progress() { tally_.done(source_.position() - tally_.report.bytes, bytes_->fraction()); }
+    void report_progress() { tally_.done(source_.position() - tally_.report.bytes, source_.fraction()); }
 
     [[noreturn]] void refuse_all() const {
         const BadLine& bad = tally_.report.first_bad_lines.front();
@@ -217,7 +212,6 @@ private:
     std::string name_;
     std::string_view format_;
     VectorTally tally_;
-    std::unique_ptr<ByteSource> bytes_;
     ArraySource source_;
     std::size_t rows_ = 0, d_ = 0;
     Block block_;
