@@ -8,7 +8,6 @@
 #include <unordered_set>
 
 #include <embergrad/embergrad.hpp>
-#include <embergrad/text/utf8.hpp>
 
 #include "convert_vectors_options.hpp"
 #include "interrupt.hpp"
@@ -34,17 +33,14 @@ void add_tokens(const Vocabulary& vocabulary, WordSet& words) {
 }
 
 void add_lines(LineReader& lines, WordSet& words) {
-    for (bool first = true; const std::optional<std::string_view> line = lines.next(); first = false) {
-        std::string_view word = *line;
-        if (first) word = without_byte_order_mark(word);
-        if (word.ends_with('\r')) word.remove_suffix(1);
-        if (!word.empty()) words.emplace(word);
+    while (const std::optional<std::string_view> word = lines.next_text()) {
+        if (!word->empty()) words.emplace(*word);
     }
 }
 
 WordSet read_words(const std::string& path) {
     WordSet words;
-    if (detail::begins_vocabulary(LineReader(path).next().value_or(""))) {
+    if (detail::begins_vocabulary(LineReader(path).next_text().value_or(""))) {
         add_tokens(Vocabulary::load(path), words);
     } else {
         LineReader lines(path);

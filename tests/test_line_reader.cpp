@@ -22,6 +22,17 @@ TEST_CASE("line reader: lines end with a newline, the last one may not") {
     CHECK(lines.next() == std::nullopt);
 }
 
+TEST_CASE("line reader: lines of a text are read without what programs put around them") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "\xEF\xBB\xBFone\r\n\xEF\xBB\xBF\r\r\n\r\nfour");
+    LineReader lines(folder / "a");
+    CHECK(lines.next_text() == "one");
+    CHECK(lines.next_text() == "\xEF\xBB\xBF\r");
+    CHECK(lines.next_text() == "");
+    CHECK(lines.next_text() == "four");
+    CHECK(lines.next_text() == std::nullopt);
+}
+
 TEST_CASE("line reader: an empty file has no lines, one newline is one empty line") {
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", "");

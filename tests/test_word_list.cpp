@@ -72,6 +72,7 @@ TEST_CASE("word list: a vocabulary gives its tokens by id, a damaged one is refu
         CAPTURE(size);
         CHECK_THROWS_AS(words_of(saved.substr(0, size)), std::runtime_error);
     }
+    CHECK_THROWS_AS(words_of("embergrad vocabulary 1\r\n"), std::runtime_error);  // and no list of words
 }
 
 TEST_CASE("word list: a list may come from a pipe, a vocabulary may not") {

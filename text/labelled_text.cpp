@@ -15,13 +15,15 @@ namespace {
 
 using Numbers = std::map<std::string, std::int64_t, std::less<>>;
 
-void check_line(std::string_view line, const LineReader& lines) {
+/// Where the tab is between label and text.
+std::size_t checked_tab(std::string_view line, const LineReader& lines) {
     if (line.empty()) lines.fail("an empty line");
     const std::size_t valid = valid_utf8_length(line);
     if (valid < line.size()) lines.fail("byte ", valid + 1, " of the line is not UTF-8");
     const std::size_t tab = line.find('\t');
     if (tab == line.npos) lines.fail("no tab between label and text in ", in_quotes(line));
     if (tab == 0) lines.fail("an empty label");
+    return tab;
 }
 
 /// Reads the file; number_of(label, lines) gives each label its number.
@@ -29,16 +31,10 @@ template <class NumberOf>
 LabelledText read(const std::filesystem::path& path, NumberOf number_of) {
     LabelledText result;
     LineReader lines(path);
-    bool first = true;
-    for (std::optional<std::string_view> next = lines.next(); next; next = lines.next()) {
-        std::string_view line = *next;
-        if (first) line = without_byte_order_mark(line);
-        first = false;
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        check_line(line, lines);
-        const std::size_t tab = line.find('\t');
-        result.labels.push_back(number_of(line.substr(0, tab), lines));
-        result.texts.emplace_back(line.substr(tab + 1));
+    while (const std::optional<std::string_view> line = lines.next_text()) {
+        const std::size_t tab = checked_tab(*line, lines);
+        result.labels.push_back(number_of(line->substr(0, tab), lines));
+        result.texts.emplace_back(line->substr(tab + 1));
     }
     return result;
 }

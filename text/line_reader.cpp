@@ -20,6 +20,13 @@ std::optional<std::string_view> LineReader::next() {
     return line;
 }
 
+std::optional<std::string_view> LineReader::next_text() {
+    std::optional<std::string_view> line = next();
+    if (line && number_ == 1) line = without_byte_order_mark(*line);
+    if (line && line->ends_with('\r')) line->remove_suffix(1);
+    return line;
+}
+
 std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest = 60;
     constexpr std::string_view digits = "0123456789abcdef";

@@ -21,6 +21,9 @@ public:
 
     /// The next line without its \n; nothing at the end of the file. A last line may lack the \n.
     std::optional<std::string_view> next();
+    /// The same of a text that any program may have written: a \r at the line's end and a byte order mark at the
+    /// beginning of the file are left out.
+    std::optional<std::string_view> next_text();
     /// Whether the line last read had its \n.
     bool complete() const { return complete_; }
 

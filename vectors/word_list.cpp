@@ -4,19 +4,15 @@
 #include <cstdint>
 
 #include <embergrad/engine/system/error.hpp>
-#include <embergrad/text/utf8.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
-namespace {}  // namespace
 
 WordList::WordList(const std::filesystem::path& path) : lines_(path) {
-    for (std::optional<std::string_view> line = lines_.next(); line; line = lines_.next()) {
+    while (const std::optional<std::string_view> line = lines_.next_text()) {
         if (words_.empty() && begins_vocabulary(*line)) {
             take_vocabulary(path);
             break;
         }
-        if (words_.empty()) line = without_byte_order_mark(*line);
-        if (line->ends_with('\r')) line->remove_suffix(1);
         if (line->empty()) lines_.fail("an empty line, where the word of row ", words_.size(), " should be");
         words_.push_back(*line);
     }

@@ -12,8 +12,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-/// Words by row. The file is one that Vocabulary::save wrote (its tokens by id), or has a word a line, which is all of
-/// the line but its end, \n or \r\n; a byte order mark is passed over. Memory: the file, and a view of each word.
+/// Words by row. The file is one that Vocabulary::save wrote (its tokens by id), or has a word a line as
+/// LineReader::next_text reads it. Memory: the file, and a view of each word.
 class WordList {
 public:
     /// Throws std::runtime_error "path:line: what" for an empty line and for a damaged vocabulary, and as read_file.
