@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <embergrad/engine/system/config.hpp>
+#include <embergrad/text/white_space.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -22,10 +23,6 @@ struct TokenBuffer {
     std::string_view text;  ///< what the tokens are views into: the text, or it in small letters
     std::vector<std::string_view> tokens;
 };
-
-/// Whether the byte is ASCII white space: space, \t, \n, \v, \f or \r. Nothing else splits a text; no-break spaces
-/// and U+0085 occur inside real words.
-constexpr bool is_space(char byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
 
 /// Splits at ASCII white space. With detach_punctuation each mark (ASCII punctuation, or a dash, quote, ellipsis and
 /// their like of UTF-8) is a token of its own, so that "hello!!" gives hello ! ! and "(well-known)" ( well - known ).

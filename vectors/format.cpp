@@ -9,6 +9,7 @@
 #include <embergrad/io/npy_header.hpp>
 #include <embergrad/io/safetensors_header.hpp>
 #include <embergrad/text/utf8.hpp>
+#include <embergrad/text/white_space.hpp>
 #include <embergrad/vectors/lines.hpp>
 #include <embergrad/vectors/real_parser.hpp>
 
@@ -100,18 +101,16 @@ LineCounts count_lines(std::string_view text, bool whole) {
     LineCounts counts;
     VectorLines lines(text);
     while (const std::optional<std::string_view> line = lines.next()) {
-        const std::size_t separator = line->find_last_of(" \t");
+        const std::string_view last = last_field(*line);
         ++counts.all;
-        if (separator != line->npos && is_number(line->substr(separator + 1))) ++counts.with_number;
+        if (last.size() < line->size() && is_number(last)) ++counts.with_number;
     }
     return counts;
 }
 
 /// Bytes that text hardly has, but floats do: in a kilobyte of them one must be expected.
 bool has_control_byte(std::string_view bytes) {
-    const auto is_control = [](char byte) {
-        return static_cast<unsigned char>(byte) < ' ' && byte != '\t' && byte != '\n' && byte != '\r';
-    };
+    const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < ' ' && !is_space(byte); };
     return std::any_of(bytes.begin(), bytes.end(), is_control);
 }
 
@@ -151,6 +150,10 @@ bool is_word2vec_binary(std::string_view begin) {
 }
 
 }  // namespace
+
+bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
+
+bool has_words_file(VectorFormat format) { return is_array(format) || format == VectorFormat::projector; }
 
 VectorFormat detect_format(std::string_view begin, std::string_view source_name) {
     for (const Other& other : kOthers)

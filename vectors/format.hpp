@@ -26,6 +26,11 @@ std::optional<VectorFormat> vector_format(std::string_view name);
 
 namespace detail {
 
+/// Whether it is a file of arrays: npy or safetensors.
+bool is_array(VectorFormat format);
+/// Whether the words are in a file of their own.
+bool has_words_file(VectorFormat format);
+
 /// How many of a file's bytes it takes to tell what it is.
 inline constexpr std::size_t kFormatSample = std::size_t{64} << 10;
 

@@ -5,19 +5,19 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/text/vocabulary.hpp>
+#include <embergrad/text/white_space.hpp>
 #include <embergrad/vectors/lines.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
-
-bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
-
-bool is_space_or_tab(char byte) { return byte == ' ' || byte == '\t'; }
 
 /// Whether a reader would take the first line of a file for "N D".
 bool looks_like_header(std::string_view word, std::span<const Real> vector) {
@@ -30,7 +30,7 @@ bool looks_like_header(std::string_view word, std::span<const Real> vector) {
 }
 
 std::string wrong_in_text(std::string_view word) {
-    const bool padded = is_space_or_tab(word.front()) || is_space_or_tab(word.back());
+    const bool padded = is_separator(word.front()) || is_separator(word.back());
     return padded ? "begins or ends with white space" : "";
 }
 
@@ -66,6 +66,13 @@ std::string wrong_number(VectorFormat format, std::span<const Real> vector) {
            std::to_string(wrong - vector.begin()) + (std::isfinite(*wrong) ? ", too large for a float" : "");
 }
 
+/// What keeps the format from holding this word and its vector ("has a space"), or nothing. `first`: none is before it
+/// in the file.
+std::string what_cannot_be_held(VectorFormat format, std::string_view word, std::span<const Real> vector, bool first) {
+    const std::string wrong = wrong_word(format, word, vector, first);
+    return wrong.empty() ? wrong_number(format, vector) : wrong;
+}
+
 /// "; npy can": a format that can hold it, if there is one.
 std::string remedy(std::string_view word, std::span<const Real> vector, bool first) {
     for (const VectorFormat format : {VectorFormat::word2vec_text, VectorFormat::npy})
@@ -75,13 +82,6 @@ std::string remedy(std::string_view word, std::span<const Real> vector, bool fir
 }
 
 }  // namespace
-
-bool has_words_file(VectorFormat format) { return is_array(format) || format == VectorFormat::projector; }
-
-std::string what_cannot_be_held(VectorFormat format, std::string_view word, std::span<const Real> vector, bool first) {
-    const std::string wrong = wrong_word(format, word, vector, first);
-    return wrong.empty() ? wrong_number(format, vector) : wrong;
-}
 
 std::vector<std::size_t> writable_rows(const WordVectors& vectors, VectorFormat format, bool skip) {
     std::vector<std::size_t> rows;

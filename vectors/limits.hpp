@@ -2,22 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include <embergrad/vectors/format.hpp>
 #include <embergrad/vectors/word_vectors.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
-
-/// Whether the words are in a file of their own.
-bool has_words_file(VectorFormat format);
-
-/// What keeps the format from holding this word and its vector ("has a space"), or nothing. `first`: none is before it
-/// in the file.
-std::string what_cannot_be_held(VectorFormat format, std::string_view word, std::span<const Real> vector, bool first);
 
 /// The rows that the format can hold. Throws std::invalid_argument, as WordVectors::save, for the first it cannot
 /// unless such rows are to be skipped, and if no row is left.

@@ -9,6 +9,7 @@
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
+#include <embergrad/text/white_space.hpp>
 #include <embergrad/vectors/real_parser.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -16,9 +17,7 @@ namespace {
 
 constexpr std::size_t kSampleLines = 1000;
 
-constexpr bool is_separator(char byte) { return byte == ' ' || byte == '\t'; }
-
-/// Sixteen bytes at a time, in whatever vectors the machine has.
+/// is_separator(), sixteen bytes at a time in whatever vectors the machine has.
 std::size_t count_separators(std::string_view text) {
     using Bytes = unsigned char __attribute__((vector_size(16)));
     std::size_t count = 0;
@@ -28,7 +27,7 @@ std::size_t count_separators(std::string_view text) {
         for (std::size_t i = 0; i < some; ++i) {
             Bytes bytes;
             std::memcpy(&bytes, text.data() + i * sizeof(Bytes), sizeof(Bytes));
-            found -= static_cast<Bytes>((bytes == ' ') | (bytes == '\t'));  // all bits, that is -1, where it is so
+            found -= static_cast<Bytes>((bytes == ' ') | (bytes == '\t'));  // -1 where it is so
         }
         for (std::size_t lane = 0; lane < sizeof(Bytes); ++lane) count += found[lane];
         text.remove_prefix(some * sizeof(Bytes));
@@ -95,11 +94,8 @@ std::size_t most_common(const std::map<std::size_t, std::size_t>& widths) {
 /// Whether the line has more than d numbers behind a word that is none itself. ("2 5 1 2 3" may well be "2 5".)
 bool has_more_numbers(std::string_view line, std::size_t d) {
     std::size_t numbers = 0;
-    while (!line.empty()) {
-        const std::string_view rest = without_last_field(line);
-        if (!is_number(without_space_before(line.substr(rest.size())))) return numbers > d;
-        ++numbers;
-        line = rest;
+    for (; !line.empty(); line = without_last_field(line), ++numbers) {
+        if (!is_number(last_field(line))) return numbers > d;
     }
     return false;
 }
@@ -119,6 +115,11 @@ std::string_view first_field(std::string_view text) {
     std::size_t end = 0;
     while (end < text.size() && !is_separator(text[end])) ++end;
     return text.substr(0, end);
+}
+
+std::string_view last_field(std::string_view line) {
+    const auto begin = std::find_if(line.rbegin(), line.rend(), is_separator).base();
+    return line.substr(static_cast<std::size_t>(begin - line.begin()));
 }
 
 std::optional<std::string_view> VectorLines::next() {
@@ -150,15 +151,13 @@ std::string what_is_wrong(std::string_view line, std::size_t d) {
     if (fields == d && is_separator(line.front())) return "no word before " + counted(d, "value");
     if (fields <= d) return counted(fields - 1, "value") + ", not " + std::to_string(d);
     std::string reason;
-    for (std::size_t i = d; i > 0; --i) {  // the first one wrong is what stays
-        const std::string_view rest = without_last_field(line);
-        const std::string_view field = without_space_before(line.substr(rest.size()));
+    for (std::size_t i = d; i > 0; --i, line = without_last_field(line)) {  // the first one wrong is what stays
+        const std::string_view field = last_field(line);
         Real value = 0;
         const char* const end = field.data() + field.size();
         if (parse_real(field.data(), end, value) != end)
             reason = "value " + std::to_string(i) + ", " + in_quotes(field) +
                      (is_number(field) ? ", is not finite" : ", is no number");
-        line = rest;
     }
     return reason;
 }

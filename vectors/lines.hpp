@@ -27,7 +27,9 @@ private:
     std::size_t number_ = 0;
 };
 
-/// What stands before the first separator, a space or a tab.
+/// What stands before the first separator.
+/// What stands behind the last separator.
+std::string_view last_field(std::string_view line);
 std::string_view first_field(std::string_view text);
 
 /// Splits a line into the word and the text of its last d fields; nothing if it has no word or fewer fields.

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <system_error>
 
+#include <embergrad/text/white_space.hpp>
+
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
@@ -100,10 +102,8 @@ const char* parse_plain(const char* at, Real& value) {
     return divide(number, fraction, negative, value) ? at : nullptr;
 }
 
-constexpr bool is_separator(char byte) { return byte == ' ' || byte == '\t'; }
-
-/// Whether a number in decimal notation that does not fit a Real is too small for it, not too large: by the place of
-/// its first digit that is not 0.
+/// Whether a number that does not fit a Real is too small for it, not too large: by the place of its first digit that
+/// is not 0.
 bool is_tiny(std::string_view number) {
     const std::string_view mantissa = number.substr(0, number.find_first_of("eE"));
     const std::size_t digit = mantissa.find_first_of("123456789");

@@ -119,8 +119,7 @@ WordVectorsReport read_vectors(detail::VectorFile file, const WordVectorsOptions
     const std::size_t sample = std::min(detail::kFormatSample, file.source->size().value_or(detail::kFormatSample));
     const VectorFormat format =
         options.format ? *options.format : detail::detect_format(detail::peek(file.source, sample), file.name);
-    const bool is_array = format == VectorFormat::npy || format == VectorFormat::safetensors;
-    require(is_array || options.words.empty(), "WordVectors: ", file.name, " is ", to_string(format),
+    require(detail::is_array(format) || options.words.empty(), "WordVectors: ", file.name, " is ", to_string(format),
             ", which has its words itself: there is none to take from ", options.words.string());
     require(format == VectorFormat::safetensors || options.tensor.empty(), "WordVectors: ", file.name, " is ",
             to_string(format), ", which has no tensor ", options.tensor);

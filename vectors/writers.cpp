@@ -239,7 +239,7 @@ void check_words_file(const fs::path& path, VectorFormat format, const fs::path&
 }
 
 void check_dimension(VectorFormat format, std::size_t d) {
-    if (format == VectorFormat::npy || format == VectorFormat::safetensors) return;
+    if (detail::is_array(format)) return;
     const std::size_t least = format == VectorFormat::projector ? 2 : 1;
     require(d >= least, "WordVectors::save: ", to_string(format), " needs ", least, " numbers a word or more, not ", d);
 }
