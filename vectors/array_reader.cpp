@@ -1,13 +1,11 @@
 // An array of NumPy's or a tensor of a safetensors file, some rows at a time; the words come from a file of their own.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include <embergrad/engine/system/error.hpp>
-#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/io/array_source.hpp>
 #include <embergrad/io/npy_header.hpp>
 #include <embergrad/io/safetensors_header.hpp>
@@ -18,8 +16,6 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
-
-using BadLine = WordVectorsReport::BadLine;
 
 constexpr std::size_t kBlock = std::size_t{1} << 20;
 constexpr std::array<std::string_view, 3> kTensorNames = {"embedding.weight", "embeddings.weight", "embeddings"};
@@ -82,27 +78,6 @@ Table find_in_safetensors(ArraySource& source, const std::string& asked) {
 
 // ---- its rows ----
 
-/// Some rows: first those that are wanted and good, one behind the other.
-struct Block {
-    std::vector<Real, Allocator<Real>> vectors;
-    std::vector<std::string_view> words;
-    std::vector<std::size_t> numbers;  // of the words; the file's first row is 1
-    std::vector<BadLine> bad;
-    std::size_t unwanted = 0;
-
-    void clear() {
-        words.clear();
-        numbers.clear();
-        bad.clear();
-        unwanted = 0;
-    }
-};
-
-/// The first number that is NaN or infinite; d if there is none.
-std::size_t first_not_finite(const Real* row, std::size_t d) {
-    return static_cast<std::size_t>(std::find_if(row, row + d, [](Real x) { return !std::isfinite(x); }) - row);
-}
-
 /// The reading of one file.
 class ArrayReader {
 public:
@@ -123,14 +98,14 @@ public:
         const WordList words(options_.words);
         require<std::runtime_error>(words.size() == rows_, name_, ": ", counted(rows_, "row"), ", but ",
                                     options_.words.string(), " has ", counted(words.size(), "word"));
-        // Without the file's size only its header says how many rows there are: no reason to make room for them.
+        // Without the file's size, only its header says how many rows there are: room for them is made as they come.
         sink_.start(d_, source_.size() ? std::optional(std::min(rows_, options_.limit)) : std::nullopt);
         skip(table.before);
         read_rows(table.dtype, words);
         if (tally_.full()) return std::move(tally_.report);
         skip(table.behind);
         source_.check_end();
-        if (good_ == 0) refuse_all();
+        tally_.check_any_good("row");
         return std::move(tally_.report);
     }
 
@@ -159,14 +134,14 @@ private:
             const std::size_t n = std::min(in_block, rows_ - row);
             read_numbers(dtype, n * d_);
             block_.clear();
-            for (std::size_t i = 0; i < n; ++i) take_row(words[row + i], row + i + 1, block_.vectors.data() + i * d_);
+            for (std::size_t i = 0; i < n; ++i) take_row(words[row + i], block_.vectors.data() + i * d_);
             row += n;
-            pass_on(row);
+            tally_.take(block_);
             report_progress();
         }
     }
 
-    /// Makes room as the numbers come: a row may say that it is long.
+    /// Makes room as the numbers come: D is only what the header says.
     void read_numbers(StoredReal dtype, std::size_t n) {
         for (std::size_t done = 0; done < n;) {
             const std::size_t piece = std::min(n - done, kBlock / sizeof(Real));
@@ -176,36 +151,21 @@ private:
         }
     }
 
-    void take_row(std::string_view word, std::size_t number, const Real* row) {
+    /// Moves the row, which is in the block, to those that stay there.
+    void take_row(std::string_view word, const Real* row) {
+        ++block_.lines;
         if (sink_.selects() && !sink_.wants(word)) {
             ++block_.unwanted;
             return;
         }
-        const std::size_t bad = first_not_finite(row, d_);
-        if (bad < d_) return block_.bad.push_back({number, "value " + std::to_string(bad + 1) + " is not finite"});
-        Real* const to = block_.vectors.data() + block_.words.size() * d_;
+        std::string bad = what_is_not_finite(row, d_);
+        if (!bad.empty()) return block_.refuse(std::move(bad));
+        Real* const to = block_.next_vector(d_);
         if (to != row) std::copy_n(row, d_, to);
-        block_.words.push_back(word);
-        block_.numbers.push_back(number);
-    }
-
-    /// The block, whose last row has this number, goes to the sink.
-    void pass_on(std::size_t last) {
-        const std::size_t added = tally_.add(block_.words, block_.vectors.data());
-        if (tally_.full()) last = added > 0 ? block_.numbers[added - 1] : 0;  // the rest was not to be read
-        for (BadLine& bad : block_.bad) {
-            if (bad.number <= last) tally_.refuse(bad.number, std::move(bad.reason));
-        }
-        good_ += added + block_.unwanted;
-        tally_.report.lines = last;
+        block_.keep(word);
     }
 
     void report_progress() { tally_.done(source_.position() - tally_.report.bytes, source_.fraction()); }
-
-    [[noreturn]] void refuse_all() const {
-        const BadLine& bad = tally_.report.first_bad_lines.front();
-        fail<std::runtime_error>(name_, ": all rows are bad, the first of them row ", bad.number, ": ", bad.reason);
-    }
 
     const WordVectorsOptions& options_;
     VectorSink& sink_;
@@ -214,8 +174,7 @@ private:
     VectorTally tally_;
     ArraySource source_;
     std::size_t rows_ = 0, d_ = 0;
-    Block block_;
-    std::size_t good_ = 0;  // rows with a vector, be they wanted or not
+    VectorBlock block_;
 };
 
 }  // namespace

@@ -5,10 +5,8 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include <embergrad/engine/system/error.hpp>
-#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/readable_memory.hpp>
 #include <embergrad/vectors/lines.hpp>
@@ -20,11 +18,11 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files are little-endian");
 
-constexpr std::size_t kBatch = 256;  // words whose places in the sink's table are looked for together
+constexpr std::size_t kBatch = 256;  // words that the sink looks up together
 constexpr std::size_t kLongestWord = std::size_t{64} << 10;
 constexpr std::size_t kLargestDimension = (std::size_t{64} << 20) / sizeof(float);
 
-/// The bytes of a file that are being looked at: a part that moves from its begin to its end.
+/// The part of a file that is in memory: it moves from the beginning to the end.
 class Window {
 public:
     Window(std::unique_ptr<ByteSource> source, std::size_t block_bytes)
@@ -48,8 +46,7 @@ public:
     std::optional<double> fraction() const { return source_->fraction(); }
 
 private:
-    /// Moves the bytes to the begin of the block, or of one twice as large if they fill it: there is memory only for
-    /// what the file holds.
+    /// Moves the bytes to the beginning of the block, or of one twice as large if they fill it.
     void make_room() {
         const std::size_t kept = end_ - begin_;
         const bool full = kept == capacity_;
@@ -73,34 +70,20 @@ private:
     bool at_end_ = false;
 };
 
-std::uint32_t float_bits(const char* from, std::size_t i) {
-    return load<std::uint32_t>(from + i * sizeof(std::uint32_t));
-}
-
-// A float is not finite if its exponent is all ones: one more, and the sign bit is set.
-constexpr std::uint32_t kExponent = 0x7F800000, kOneMore = 0x00800000;
-
-bool is_finite(std::uint32_t bits) { return ((bits & kExponent) + kOneMore) >> 31 == 0; }
-
 /// Copies d floats from anywhere; false if one of them is not finite.
 bool copy_floats(const char* from, std::size_t d, Real* to) {
     std::uint32_t all = 0;
+    // A float is not finite if its exponent is all ones: one more, and the sign bit is set.
+    constexpr std::uint32_t exponent = 0x7F800000, one_more = 0x00800000;
     for (std::size_t i = 0; i < d; ++i) {
-        const std::uint32_t bits = float_bits(from, i);
-        all |= (bits & kExponent) + kOneMore;
+        const auto bits = load<std::uint32_t>(from + i * sizeof(float));
+        all |= (bits & exponent) + one_more;
         to[i] = static_cast<Real>(std::bit_cast<float>(bits));
     }
     return all >> 31 == 0;
 }
 
-std::string what_is_not_finite(const char* from) {
-    std::size_t i = 0;
-    while (is_finite(float_bits(from, i))) ++i;
-    return "value " + std::to_string(i + 1) + " is not finite";
-}
-
-/// The reading of one file. Words and vectors are passed on in batches: the words stay where they are in the window, so
-/// that a batch ends before the window moves.
+/// The reading of one file. A block's words are views into the window: it is passed on before the window moves.
 class BinaryReader {
 public:
     BinaryReader(VectorFile file, const WordVectorsOptions& options, VectorSink& sink)
@@ -115,12 +98,10 @@ public:
         read_header();
         sink_.start(d_, most_words());
         bool ended = false;
-        while (tally_.report.lines < words_ && !tally_.full() && !ended) ended = !read_record();
+        while (words_read() < words_ && !tally_.full() && !ended) ended = !read_record();
         pass_on();
-        if (!tally_.full()) {
-            check_end(ended);
-            if (good_ == 0) refuse_all();
-        }
+        if (!tally_.full()) check_end(ended);
+        tally_.check_any_good("word");
         block_done();
         return std::move(tally_.report);
     }
@@ -168,7 +149,7 @@ private:
         const std::string words = words_ == 1 ? "word" : "words";
         if (ended)
             set_wrong_header(words + ", but the file ends " + (window_.bytes().empty() ? "after" : "in") + " word " +
-                             std::to_string(tally_.report.lines + (window_.bytes().empty() ? 0 : 1)));
+                             std::to_string(words_read() + (window_.bytes().empty() ? 0 : 1)));
         else if (next_word_begins())
             set_wrong_header(words + ", but more follow");
     }
@@ -177,6 +158,7 @@ private:
 
     std::size_t vector_bytes() const { return d_ * sizeof(float); }
 
+    std::size_t words_read() const { return tally_.report.lines + block_.lines; }
     /// Reads on until there are n bytes to look at; false if the file ends before.
     bool have(std::size_t n) {
         while (window_.bytes().size() < n) {
@@ -203,7 +185,7 @@ private:
         std::size_t looked_at = 0, space;
         while ((space = window_.bytes().substr(0, kLongestWord + 1).find(' ', looked_at)) == std::string_view::npos) {
             looked_at = window_.bytes().size();
-            require<std::runtime_error>(looked_at <= kLongestWord, name_, ":", tally_.report.lines + 1,
+            require<std::runtime_error>(looked_at <= kLongestWord, name_, ":", words_read() + 1,
                                         ": a word of more than ", kLongestWord,
                                         " bytes; is this a word2vec binary file?");
             if (!have(looked_at + 1)) return std::nullopt;
@@ -215,44 +197,41 @@ private:
     bool read_record() {
         const std::optional<std::string_view> word = next_word();
         if (!word) return false;
-        ++tally_.report.lines;
+        ++block_.lines;
         take(*word, word->data() + word->size() + 1);
         window_.skip(word->size() + 1 + vector_bytes());
         return true;
     }
 
     void take(std::string_view word, const char* numbers) {
-        if (word.empty()) return tally_.refuse(tally_.report.lines, "no word before " + counted(d_, "value"));
+        if (word.empty()) return refuse("no word before " + counted(d_, "value"));
         if (selects_ && !sink_.wants(word)) {
-            ++good_;
+            ++block_.unwanted;
             return;
         }
-        const std::size_t used = batch_.size() * d_;
-        if (vectors_.size() < used + d_) vectors_.resize(std::max(2 * used, d_));
-        if (!copy_floats(numbers, d_, vectors_.data() + used))
-            return tally_.refuse(tally_.report.lines, what_is_not_finite(numbers));
-        ++good_;
-        batch_.push_back(word);
-        if (batch_.size() >= std::min(kBatch, options_.limit - tally_.kept())) pass_on();
+        const std::size_t used = block_.words.size() * d_;
+        if (block_.vectors.size() < used + d_) block_.vectors.resize(std::max(2 * used, d_));
+        Real* const to = block_.next_vector(d_);
+        if (!copy_floats(numbers, d_, to)) return refuse(what_is_not_finite(to, d_));
+        block_.keep(word);
+        if (block_.words.size() >= std::min(kBatch, options_.limit - tally_.kept())) pass_on();
+    }
+
+    /// Passed on at once: a bad word is an error before any that follows.
+    void refuse(std::string reason) {
+        block_.refuse(std::move(reason));
+        pass_on();
     }
 
     void pass_on() {
-        tally_.add(batch_, vectors_.data());
-        batch_.clear();
+        tally_.take(block_);
+        block_.clear();
     }
 
     /// What was read since the last call.
     void block_done() {
         const std::size_t bytes = window_.bytes_read() - tally_.report.bytes;
         if (bytes > 0) tally_.done(bytes, window_.fraction());
-    }
-
-    [[noreturn]] void refuse_all() const {
-        const WordVectorsReport& report = tally_.report;
-        if (report.bad_lines == 0)
-            fail<std::runtime_error>(name_, ": there are no vectors in it: ", report.wrong_header);
-        const WordVectorsReport::BadLine& bad = report.first_bad_lines.front();
-        fail<std::runtime_error>(name_, ": all words are bad, the first of them word ", bad.number, ": ", bad.reason);
     }
 
     std::string name_;
@@ -263,9 +242,7 @@ private:
     Window window_;
     std::size_t words_ = 0, d_ = 0;  // as the header says
     std::size_t header_bytes_ = 0;
-    std::vector<std::string_view> batch_;
-    std::vector<Real, Allocator<Real>> vectors_;  // of the batch, and room for more
-    std::size_t good_ = 0;                        // words with a vector, be they wanted or not
+    VectorBlock block_;
 };
 
 }  // namespace

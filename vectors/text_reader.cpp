@@ -16,57 +16,44 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-using BadLine = WordVectorsReport::BadLine;
+constexpr std::size_t kFewWords = 10'000;  // for fewer, growing the table is cheaper than counting all lines
 
-constexpr std::size_t kFewWords = 10'000;  // for fewer, room is made again and again rather than counting all lines
-
-/// Some lines of the file, and what is in them. Used again for others.
-struct Block {
+/// A piece of the file, and what is in it. Used again for others.
+struct Piece {
     LineBlock lines;
     std::string_view text;  // the part that holds vectors
     std::optional<double> fraction;
-    std::size_t line_count = 0;  // of that part, whose first line is 1
-    std::size_t unwanted = 0;
-    std::vector<std::string_view> words;
-    std::vector<std::size_t> numbers;            // of the words' lines
-    std::vector<Real, Allocator<Real>> vectors;  // (words, d) and room for more
-    std::vector<BadLine> bad;
-
-    /// Makes room for the vectors of d numbers that the text may hold.
-    void clear(std::size_t d) {
-        unwanted = 0;
-        words.clear();
-        numbers.clear();
-        bad.clear();
-        const std::size_t most = text.size() / (2 * d + 1) + 1;  // a line of d numbers takes 2 d + 1 bytes at least
-        if (vectors.size() < most * d) vectors.resize(most * d);
-    }
+    VectorBlock found;
 };
 
 /// Adds what one line holds to its block.
-void parse_line(std::string_view line, std::size_t number, std::size_t d, const VectorSink& sink, Block& block) {
-    Real* const to = block.vectors.data() + block.words.size() * d;
-    const ReadableMemory memory = block.lines.memory();
-    const auto keep = [&](std::string_view word) {
-        block.words.push_back(word);
-        block.numbers.push_back(number);
-    };
+void parse_line(std::string_view line, ReadableMemory memory, std::size_t d, const VectorSink& sink,
+                VectorBlock& block) {
+    Real* const to = block.next_vector(d);
     const std::string_view first = first_field(line);
     const bool guess = !sink.selects() && line.size() > 2 * d && !first.empty();  // mostly the first field is the word
-    if (guess && parse_reals(line.substr(first.size()), memory, d, to)) return keep(first);
+    if (guess && parse_reals(line.substr(first.size()), memory, d, to)) return block.keep(first);
 
     const std::optional<VectorLine> split = split_vector_line(line, d);
     if (split && !sink.wants(split->word))
         ++block.unwanted;
     else if (split && parse_reals(split->numbers, memory, d, to))
-        keep(split->word);
+        block.keep(split->word);
     else
-        block.bad.push_back({number, what_is_wrong(line, d)});
+        block.refuse(what_is_wrong(line, d));
 }
 
-std::size_t count_lines(std::string_view text) {
-    const auto ends = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
-    return ends + (text.empty() || text.ends_with('\n') ? 0 : 1);
+void parse(Piece& piece, std::size_t d, const VectorSink& sink) {
+    VectorBlock& block = piece.found;
+    block.clear();
+    const std::size_t most = piece.text.size() / (2 * d + 1) + 1;  // a line of d numbers takes 2 d + 1 bytes at least
+    if (block.vectors.size() < most * d) block.vectors.resize(most * d);
+    VectorLines lines(piece.text);
+    while (const std::optional<std::string_view> line = lines.next()) {
+        block.lines = lines.number();
+        parse_line(*line, piece.lines.memory(), d, sink, block);
+    }
+    block.lines = lines.number();
 }
 
 /// The reading of one file.
@@ -79,75 +66,62 @@ public:
           tally_(name_, options, sink, VectorFormat::text),
           count_lines_(std::move(file.count_lines)),
           file_(std::move(file.source), name_, file.block_bytes),
-          blocks_(2 * static_cast<std::size_t>(num_threads())) {}
+          pieces_(2 * static_cast<std::size_t>(num_threads())) {}
 
     WordVectorsReport run() {
         begin();
         sink_.start(d_, lines_to_come());
-        run_ordered(*this, blocks_.size());
-        if (good_ == 0) refuse_all();
+        run_ordered(*this, pieces_.size());
+        tally_.check_any_good("line");
         if (header_ && !tally_.full()) check_header();
         return std::move(tally_.report);
     }
 
     bool read(std::size_t slot) override {
-        Block& block = blocks_[slot];
-        if (first_.text.empty()) return next(block);
-        block = std::exchange(first_, {});
+        Piece& piece = pieces_[slot];
+        if (first_.text.empty()) return next(piece);
+        piece = std::exchange(first_, {});
         return true;
     }
 
-    void work(std::size_t slot) override {
-        Block& block = blocks_[slot];
-        block.clear(d_);
-        VectorLines lines(block.text);
-        while (const std::optional<std::string_view> line = lines.next())
-            parse_line(*line, lines.number(), d_, sink_, block);
-        block.line_count = lines.number();
-    }
+    void work(std::size_t slot) override { parse(pieces_[slot], d_, sink_); }
 
     bool take(std::size_t slot) override {
-        Block& block = blocks_[slot];
-        const std::size_t added = tally_.add(block.words, block.vectors.data());
-        const bool full = tally_.full();
-        if (full) block.line_count = added > 0 ? block.numbers[added - 1] : 0;  // the rest was not to be read
-        for (BadLine& bad : block.bad) {
-            if (bad.number <= block.line_count) tally_.refuse(tally_.report.lines + bad.number, std::move(bad.reason));
-        }
-        good_ += added + block.unwanted;
-        tally_.report.lines += block.line_count;
-        tally_.done(block.lines.text().size(), block.fraction);
-        return !full;
+        Piece& piece = pieces_[slot];
+        tally_.take(piece.found);
+        tally_.done(piece.lines.text().size(), piece.fraction);
+        return !tally_.full();
     }
 
 private:
-    bool next(Block& block) {
-        const bool there = file_.next(block.lines);
-        block.text = block.lines.text();
-        block.fraction = file_.fraction();
+    bool next(Piece& piece) {
+        const bool there = file_.next(piece.lines);
+        piece.text = piece.lines.text();
+        piece.fraction = file_.fraction();
         return there;
     }
 
-    /// Reads as far as the first block with a vector, and to it in this block: byte order mark, header, dimension.
+    /// Reads as far as the first piece with a vector, and to it in this piece: byte order mark, header, dimension.
     void begin() {
-        Block& block = first_;
-        for (bool first = true; next(block); first = false) {
-            if (first) block.text = without_byte_order_mark(block.text);
-            VectorLines lines(block.text);
+        Piece& piece = first_;
+        for (bool first = true; next(piece); first = false) {
+            if (first) piece.text = without_byte_order_mark(piece.text);
+            VectorLines lines(piece.text);
             if (!header_ && may_have_header()) {
                 header_ = next_header(lines);
                 if (header_) header_->line += tally_.report.lines;
                 if (header_) tally_.report.format = VectorFormat::word2vec_text;
             }
-            if (VectorLines(lines).next()) {
+            VectorLines ahead = lines;
+            if (ahead.next()) {
                 check_given_format();
                 d_ = find_dimension(lines, file_.at_end(), header_, options_.dimension, name_);
                 tally_.report.lines += lines.number();
-                block.text = lines.rest();
+                piece.text = lines.rest();
                 return;
             }
-            tally_.report.lines += count_lines(block.text);
-            tally_.done(block.lines.text().size(), block.fraction);
+            tally_.report.lines += ahead.number();
+            tally_.done(piece.lines.text().size(), piece.fraction);
         }
         fail<std::runtime_error>(name_, ": there are no vectors in it");
     }
@@ -165,8 +139,8 @@ private:
             to_string(VectorFormat::word2vec_text), " has it; ", to_string(VectorFormat::text), " has none");
     }
 
-    /// How many there are at most, if all of them are wanted and that can be found out. Blank lines are none: room is
-    /// made for what the file's size can hold.
+    /// The most lines of vectors there can be, if all are wanted and that can be found out. Lines may be blank: the
+    /// file's size is a limit, too.
     std::optional<std::size_t> lines_to_come() const {
         if (sink_.selects() || options_.limit < kFewWords) return std::nullopt;
         const std::optional<std::size_t> all = count_lines_();
@@ -175,14 +149,9 @@ private:
         return std::min(rest, file_.size().value_or(0) / (2 * d_ + 1) + 1);
     }
 
-    [[noreturn]] void refuse_all() const {
-        const BadLine& bad = tally_.report.first_bad_lines.front();
-        fail<std::runtime_error>(name_, ": all lines are bad, the first of them line ", bad.number, ": ", bad.reason);
-    }
-
     /// Once all lines are read.
     void check_header() {
-        const std::size_t met = good_ + tally_.report.bad_lines;
+        const std::size_t met = tally_.good() + tally_.report.bad_lines;
         if (header_->words != met)
             tally_.wrong_header(
                 "the header says " + counted(header_->words, "word") + ", but there are " + std::to_string(met),
@@ -199,11 +168,10 @@ private:
     VectorTally tally_;
     std::function<std::optional<std::size_t>()> count_lines_;
     LineBlocks file_;
-    std::vector<Block> blocks_;
-    Block first_;  // what begin() has read and read() not yet given
+    std::vector<Piece> pieces_;
+    Piece first_;  // what begin() has read and read() not yet given
     std::size_t d_ = 0;
     std::optional<VectorHeader> header_;
-    std::size_t good_ = 0;  // lines with a vector
 };
 
 }  // namespace
