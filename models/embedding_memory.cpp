@@ -29,18 +29,17 @@ Count operator+(Count a, Count b) {
     return sum;
 }
 
+/// The entry of a table that is in the order of the enumerators.
+template <class Entry, std::size_t n, class Kind>
+const Entry& entry(const Entry (&table)[n], Kind kind, std::string_view what) {
+    const auto i = static_cast<std::size_t>(kind);
+    require(i < n, "estimate_embedding_memory: there is no ", what, " ", static_cast<int>(kind));
+    return table[i];
+}
+
 std::int64_t element_size(ElementType element) {
-    switch (element) {
-        case ElementType::float64:
-            return 8;
-        case ElementType::float32:
-            return 4;
-        case ElementType::float16:
-            return 2;
-        case ElementType::int8:
-            return 1;
-    }
-    fail<std::invalid_argument>("estimate_embedding_memory: there is no element type ", static_cast<int>(element));
+    static constexpr std::int64_t kBytes[] = {8, 4, 2, 1};
+    return entry(kBytes, element, "element type");
 }
 
 struct OptimizerFacts {
@@ -49,41 +48,25 @@ struct OptimizerFacts {
     bool takes_dense, takes_rows;
 };
 
-OptimizerFacts facts(OptimizerKind optimizer) {
-    switch (optimizer) {
-        case OptimizerKind::none:
-            return {"no optimizer", 0, true, true};
-        case OptimizerKind::sgd:
-            return {"SGD", 0, true, true};
-        case OptimizerKind::sgd_momentum:
-            return {"SGD with momentum", 1, true, true};
-        case OptimizerKind::adam:
-            return {"Adam", 2, true, false};
-        case OptimizerKind::adam_amsgrad:
-            return {"Adam with amsgrad", 3, true, false};
-        case OptimizerKind::sparse_adam:
-            return {"SparseAdam", 2, false, true};
-        case OptimizerKind::adagrad:
-            return {"Adagrad", 1, true, true};
-    }
-    fail<std::invalid_argument>("estimate_embedding_memory: there is no optimizer ", static_cast<int>(optimizer));
+const OptimizerFacts& facts(OptimizerKind optimizer) {
+    static constexpr OptimizerFacts kFacts[] = {{"no optimizer", 0, true, true},
+                                                {"SGD", 0, true, true},
+                                                {"SGD with momentum", 1, true, true},
+                                                {"Adam", 2, true, false},
+                                                {"Adam with amsgrad", 3, true, false},
+                                                {"SparseAdam", 2, false, true},
+                                                {"Adagrad", 1, true, true}};
+    return entry(kFacts, optimizer, "optimizer");
 }
 
 std::string_view gradient_text(GradientKind gradient) {
-    switch (gradient) {
-        case GradientKind::none:
-            return "no gradient";
-        case GradientKind::dense:
-            return "a dense gradient";
-        case GradientKind::rows:
-            return "a gradient by rows";
-    }
-    fail<std::invalid_argument>("estimate_embedding_memory: there is no gradient ", static_cast<int>(gradient));
+    static constexpr std::string_view kTexts[] = {"no gradient", "a dense gradient", "a gradient by rows"};
+    return entry(kTexts, gradient, "gradient");
 }
 
 void check_training(const EmbeddingMemoryOptions& options) {
     const std::string_view gradient = gradient_text(options.gradient);
-    const OptimizerFacts optimizer = facts(options.optimizer);
+    const OptimizerFacts& optimizer = facts(options.optimizer);
     const bool trained = options.gradient != GradientKind::none || options.optimizer != OptimizerKind::none;
     require(!trained || options.element != ElementType::int8, "estimate_embedding_memory: a table of int8 is not ",
             "trained, but was given ", gradient, " and ", optimizer.name);

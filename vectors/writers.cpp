@@ -1,10 +1,8 @@
 // Every format is a stream of rows behind a header, put together in blocks by all threads and written in their order.
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,10 +46,8 @@ void append_numbers(std::span<const Real> vector, char separator, std::string& t
 
 void append_floats(std::span<const Real> vector, std::string& to) {
     for (const Real value : vector) {
-        std::array<char, sizeof(float)> bytes;
         const auto single = static_cast<float>(value);
-        std::memcpy(bytes.data(), &single, bytes.size());
-        to.append(bytes.data(), bytes.size());
+        to.append(reinterpret_cast<const char*>(&single), sizeof(single));
     }
 }
 
@@ -105,20 +101,10 @@ void for_each_point(std::string_view text, F f) {
 }
 
 std::string escaped(CodePoint point, std::string_view bytes) {
-    switch (point.value) {
-        case U'\t':
-            return "\\t";
-        case U'\n':
-            return "\\n";
-        case U'\r':
-            return "\\r";
-        case U'\\':
-            return "\\\\";
-        default:
-            break;
-    }
-    if (point.length > 0) return std::string(bytes);
-    return "\\x" + hexadecimal(static_cast<unsigned char>(bytes.front()), 2);
+    if (point.length == 0) return "\\x" + hexadecimal(static_cast<unsigned char>(bytes.front()), 2);
+    constexpr std::string_view special = "\t\n\r\\", letters = "tnr\\";
+    const std::size_t i = special.find(bytes);
+    return i == special.npos ? std::string(bytes) : std::string{'\\', letters[i]};
 }
 
 /// What stands for a cell that cannot be seen.
