@@ -2,12 +2,12 @@
 #include <embergrad/models/train_language_model.hpp>
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
 #include <string_view>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/optim/adam.hpp>
+#include <embergrad/text/batch.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -47,12 +47,6 @@ bool is_finite(const NGramLanguageModel& model) {
 
 // ---- batches -------------------------------------------------------------------------------------------------------
 
-std::vector<std::size_t> in_order(std::size_t count) {
-    std::vector<std::size_t> order(count);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    return order;
-}
-
 /// The examples that `order` names.
 NGrams gather(const NGrams& data, std::span<const std::size_t> order) {
     const std::size_t n = data.contexts.shape()[1];
@@ -87,7 +81,7 @@ public:
           rng_(rng),
           options_(options),
           optimizer_(model.parameters(), {.lr = options.lr}),
-          order_(in_order(data.size())) {}
+          order_(detail::in_order(data.size())) {}
 
     LanguageModelResult run() {
         for (std::size_t epoch = 1; epoch <= options_.epochs && !result_.stopped && !result_.diverged; ++epoch)
@@ -222,7 +216,7 @@ LanguageModelScore evaluate_language_model(const NGramLanguageModel& model, cons
                                            std::size_t batch_size) {
     check_examples("evaluate_language_model", model, data, batch_size);
     double sum = 0;
-    for_each_batch(data, in_order(data.size()), batch_size, [&](const NGrams& batch) {
+    for_each_batch(data, detail::in_order(data.size()), batch_size, [&](const NGrams& batch) {
         Tape tape(Mode::eval);
         const Var loss = cross_entropy(model(tape, batch.contexts), batch.targets, {.reduction = Reduction::sum});
         sum += static_cast<double>(loss.item());

@@ -32,17 +32,17 @@ Batch gather(Sequences sequences, std::span<const std::size_t> order, std::int64
     return batch;
 }
 
-std::vector<std::size_t> first_numbers(std::size_t count) {
-    std::vector<std::size_t> numbers(count);
-    std::iota(numbers.begin(), numbers.end(), std::size_t{0});
-    return numbers;
-}
-
 }  // namespace
+
+std::vector<std::size_t> detail::in_order(std::size_t count) {
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return order;
+}
 
 Batch pad_batch(Sequences sequences, std::int64_t padding_id, std::optional<std::size_t> max_length) {
     require(max_length != 0, "pad_batch: max_length is 0");
-    return gather(sequences, first_numbers(sequences.size()), padding_id, max_length);
+    return gather(sequences, detail::in_order(sequences.size()), padding_id, max_length);
 }
 
 Batches::Batches(Sequences sequences, std::span<const std::int64_t> labels, std::int64_t padding_id,
@@ -52,7 +52,7 @@ Batches::Batches(Sequences sequences, std::span<const std::int64_t> labels, std:
     require(options.max_length != 0, "Batches: max_length is 0");
     require(sequences.size() == labels.size(), "Batches: ", sequences.size(), " sequences, but ", labels.size(),
             " labels");
-    order_ = first_numbers(sequences.size());
+    order_ = detail::in_order(sequences.size());
 }
 
 Batches::Batches(Sequences sequences, std::span<const std::int64_t> labels, std::int64_t padding_id,

@@ -25,6 +25,11 @@ struct Batch {
 Batch pad_batch(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding_id,
                 std::optional<std::size_t> max_length = {});
 
+namespace detail {
+/// 0, 1, ... count - 1.
+std::vector<std::size_t> in_order(std::size_t count);
+}  // namespace detail
+
 struct BatchOptions {
     std::size_t batch_size = 32;
     std::optional<std::size_t> max_length = {};  ///< ids after the first max_length are cut off
