@@ -144,6 +144,8 @@ AtomicFile::~AtomicFile() = default;
 
 void AtomicFile::write(std::span<const std::byte> bytes) { files_->file.write(bytes); }
 
+void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+
 void AtomicFile::flush() { files_->file.flush(); }
 
 void AtomicFile::commit() {

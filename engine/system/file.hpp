@@ -28,7 +28,7 @@ public:
     ~AtomicFile();
 
     void write(std::span<const std::byte> bytes);
-    void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+    void write(std::string_view text);
     /// What was written so far is on the disk when this returns.
     void flush();
     /// Flushes, and puts the file into its place; the last call.
