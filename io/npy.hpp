@@ -1,4 +1,4 @@
-// One array in a file that numpy.load can open.
+// .npy: one array in a file that numpy.load can open.
 #pragma once
 
 #include <cstddef>

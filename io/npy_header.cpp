@@ -1,5 +1,5 @@
-// The file: the magic, two bytes of version, the header's length N (2 bytes in version 1, 4 in 2 and 3), N bytes of a
-// Python dict with three keys, the data. The parser knows that much Python and no more.
+// NpyHeader: the magic, two bytes of version, the length N (2 bytes in version 1, 4 in 2 and 3), N bytes of a Python
+// dict with three keys. The parser knows that much Python and no more.
 #include <embergrad/io/npy_header.hpp>
 
 #include <algorithm>

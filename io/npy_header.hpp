@@ -1,4 +1,4 @@
-// The beginning of a .npy file: what the array behind it is.
+// NpyHeader: the beginning of a .npy file, which says what the array behind it is.
 #pragma once
 
 #include <cstddef>

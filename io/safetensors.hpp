@@ -1,4 +1,4 @@
-// Arrays by name in one file that PyTorch, NumPy and every other safetensors reader can open.
+// Safetensors: named arrays in one file that PyTorch, NumPy and every other safetensors reader can open.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// One loop for each width.
+// StoredReal: one conversion loop for each width.
 #include <embergrad/io/stored_real.hpp>
 
 #include <algorithm>

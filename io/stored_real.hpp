@@ -1,4 +1,4 @@
-// Reals as files of arrays store them: little-endian, of several widths.
+// StoredReal: how files of arrays store reals; little-endian, of several widths.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@ inline constexpr StoredReal kRealAsStored = sizeof(Real) == 8 ? StoredReal::f64 
 
 /// Bytes of one.
 std::size_t stored_size(StoredReal type);
-/// Bytes of an array; nothing if they overflow 63 bits. Extents of 0 count as 1 until the end: xtensor multiplies them
-/// all the same when it works out strides.
+/// Bytes of an array; nothing if they overflow 63 bits, even beside an extent of 0: xtensor multiplies the others when
+/// it works out strides.
 std::optional<std::uint64_t> stored_size(StoredReal type, const Shape& shape);
 
-/// Fills `to` from as many stored ones, which lie at any alignment: exactly (every NaN of a Real's own width as it is),
-/// but for f64 to float, which is rounded (too large is infinity).
+/// Fills `to` from as many stored ones at any alignment: exactly (a NaN of a Real's own width bit for bit), but for f64
+/// to float, which is rounded (too large is infinity).
 void to_reals(StoredReal type, const std::byte* from, std::span<Real> to);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

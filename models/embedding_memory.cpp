@@ -1,4 +1,4 @@
-// Products that are checked, and the units people read.
+// EmbeddingMemory: products checked for overflow, and the units people read.
 #include <embergrad/models/embedding_memory.hpp>
 
 #include <array>

@@ -1,4 +1,4 @@
-// How much memory an embedding table takes, and its training: worked out before anything is allocated.
+// EmbeddingMemory: what an embedding table and its training take, worked out before anything is allocated.
 #pragma once
 
 #include <cstdint>

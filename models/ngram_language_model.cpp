@@ -1,4 +1,4 @@
-// Three lines of forward.
+// NGramLanguageModel: its layers, and forward.
 #include <embergrad/models/ngram_language_model.hpp>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Checks first, then the parts in the order in which they need each other.
+// EmbeddingPipeline: checks first, then vocabulary, batch and embedding.
 #include <embergrad/models/pipeline.hpp>
 
 #include <algorithm>

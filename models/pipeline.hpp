@@ -1,4 +1,4 @@
-// From texts and labels to what a model trains on: a vocabulary, its embedding, one padded batch.
+// EmbeddingPipeline: texts and labels to what a model trains on. A vocabulary, its embedding, one padded batch.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Words are looked up first; only then is anything written.
+// load_pretrained: words are looked up first; only then is anything written.
 #include <embergrad/models/pretrained.hpp>
 
 #include <algorithm>
@@ -99,14 +99,14 @@ EmbeddingOptions table_options(const Vocabulary& vocabulary, EmbeddingOptions op
 /// The options to read no more of a file than match() can find. They hold a pointer to the vocabulary.
 WordVectorsOptions only_words_of(const Vocabulary& vocabulary, WordVectorsOptions options,
                                  const PretrainedLookup& lookup) {
-    const auto small = std::make_shared<detail::TokenTable>();  // the words in small letters
+    const auto lowered = std::make_shared<detail::TokenTable>();  // the words in lowercase
     if (lookup.lowercase_fallback) {
         for (std::size_t id = vocabulary.special_count(); id < vocabulary.size(); ++id)
-            small->add(lowercase(vocabulary.token(static_cast<std::int64_t>(id))), 0);
+            lowered->add(lowercase(vocabulary.token(static_cast<std::int64_t>(id))), 0);
     }
-    options.wanted = [&vocabulary, small, also = std::move(options.wanted)](std::string_view word) {
+    options.wanted = [&vocabulary, lowered, also = std::move(options.wanted)](std::string_view word) {
         const auto first_word = static_cast<std::int64_t>(vocabulary.special_count());
-        const bool known = vocabulary.id(word).value_or(-1) >= first_word || small->find(word) >= 0;
+        const bool known = vocabulary.id(word).value_or(-1) >= first_word || lowered->find(word) >= 0;
         return known && (!also || also(word));
     };
     return options;

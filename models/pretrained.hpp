@@ -1,4 +1,4 @@
-// Pre-trained word vectors into embedding tables: the rows of the words that have one, and a report of the rest.
+// load_pretrained: word vectors into the rows of an embedding table, and a report of what was found.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,8 @@ std::string to_string(const PretrainedReport& report);
 
 /// How words are looked up.
 struct PretrainedLookup {
-    /// A word without a vector takes that of the word in small letters (see lowercase() in text/utf8.hpp), if there is
-    /// one. GloVe's files of 6B tokens hold small letters only.
+    /// A word without a vector takes that of the word in lowercase (see lowercase() in text/utf8.hpp), if there is one.
+    /// GloVe's files of 6B tokens hold lowercase only.
     bool lowercase_fallback = false;
 };
 

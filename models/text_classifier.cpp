@@ -1,4 +1,4 @@
-// Three lines of forward.
+// TextClassifier: its layers, and forward.
 #include <embergrad/models/text_classifier.hpp>
 
 #include <utility>

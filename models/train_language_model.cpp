@@ -1,4 +1,4 @@
-// One class holds what lives from step to step; the rest are checks, gathering, and a draw from a distribution.
+// train_language_model: checks, batches, training, generation.
 #include <embergrad/models/train_language_model.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// A language model put to work: examples out of running text, training, perplexity, and text drawn token by token.
+// train_language_model: examples out of running text, training, perplexity, and text drawn token by token.
 #pragma once
 
 #include <cmath>

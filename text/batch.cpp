@@ -1,4 +1,4 @@
-// Rows are gathered by index and copied once, into their place.
+// Batches: rows are picked by index and copied once, into their place.
 #include <embergrad/text/batch.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Ragged sequences of ids to batches of one length.
+// Batch, pad_batch and Batches: sequences of ids of any length, padded to one length.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Lines are checked and cut in two; what differs between the readers is how a label becomes a number.
+// LabelledText: lines are checked and split at the tab; the two readers differ in how they number labels.
 #include <embergrad/text/labelled_text.hpp>
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Texts with their labels, from files of `label<TAB>text` lines.
+// LabelledText: texts with their labels, from files of `label<TAB>text` lines.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The file is read whole; a line is the part up to the next \n.
+// LineReader: the file is read whole; a line is the part up to the next \n.
 #include <embergrad/text/line_reader.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// A text file line by line, with errors that say where.
+// LineReader: a text file line by line, with errors that say where.
 #pragma once
 
 #include <cstddef>
@@ -41,8 +41,7 @@ private:
     bool complete_ = true;
 };
 
-/// Text in quotes for a message: cut where it is long, bytes that are no printable ASCII or UTF-8 as
-/// \x1b.
+/// Text in quotes for a message: cut where it is long, bytes that are no printable ASCII or UTF-8 as \x1b.
 std::string in_quotes(std::string_view text);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,4 +1,4 @@
-// Words and numbers loaded eight bytes at a time: the load, and how far past a piece's end it may reach.
+// ReadableMemory: how far behind a piece of text its buffer goes, for loads of eight bytes at a time.
 #pragma once
 
 #include <cstddef>

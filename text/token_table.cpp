@@ -1,4 +1,4 @@
-// Open addressing with linear probing; keys are made for a block of tokens at a time, and their slots fetched ahead.
+// TokenTable: open addressing with linear probing; the slots of a block of tokens are prefetched together.
 #include <embergrad/text/token_table.hpp>
 
 #include <algorithm>
@@ -15,14 +15,14 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::size_t kBlock = 64;         // tokens whose slots are on their way at once
+constexpr std::size_t kBlock = 64;         // tokens whose slots are prefetched together
 constexpr std::size_t kWhole = 16;         // bytes of a token that a slot holds
 constexpr std::size_t kFewestSlots = 128;  // twice as many always have room for a block more
 static_assert(3 * kBlock <= 2 * kFewestSlots);
 
 static_assert(std::endian::native == std::endian::little, "keys of tokens are made of bytes in this order");
 
-/// The first 8 bytes as one number, fewer filled up with zeros: of two or three parts that may overlap.
+/// The first 8 bytes as one number, fewer filled up with zeros: put together from loads that may overlap.
 std::uint64_t pack(std::string_view token) {
     const char* first = token.data();
     const std::size_t n = token.size();
@@ -108,7 +108,7 @@ std::size_t TokenTable::slot_of(const Key& key, std::string_view token) const {
     }
 }
 
-/// Where a token of this hash would go that is not here yet.
+/// Where a new token of this hash would go.
 std::size_t TokenTable::free_slot(std::uint64_t hash) const {
     std::size_t at = home(hash);
     while (slots_[at].number_plus_1 != 0) at = after(at);

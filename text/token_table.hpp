@@ -1,4 +1,4 @@
-// Tokens numbered in order of arrival, and how often each was met: what a vocabulary is built from.
+// TokenTable: tokens numbered in order of arrival, and their counts; what a vocabulary is built from.
 #pragma once
 
 #include <cstddef>
@@ -17,12 +17,12 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 /// A number drawn once by each process, for hashes.
 std::uint64_t process_secret();
 
-/// A vector of tokens and a hash table of their numbers. All that a look-up compares, and the count, lie in one slot:
-/// it mostly costs one cache miss, and blocks of tokens wait for theirs together. Only tokens of more than 16 bytes are
-/// compared where they are. The frequent tokens of a text are met early and sit where they are looked for first.
-/// Numbers do not depend on hashes, which differ from run to run, so that no text can be written to collide.
+/// A vector of tokens and a hash table of their numbers. All that a look-up compares, and the count, lie in one slot,
+/// so that it mostly costs one cache miss, and those of a block of tokens overlap. Only tokens of more than 16 bytes
+/// are compared in the vector. Frequent tokens are met early and sit where their probe begins. Hashes differ from run
+/// to run, so that no text can be written to collide; numbers do not depend on them.
 ///
-/// Many tokens at once may come with the memory that all of them lie in: their keys are made faster.
+/// Tokens may come with the memory that all of them lie in: that makes their keys faster.
 class TokenTable {
 public:
     std::size_t size() const { return tokens_.size(); }
@@ -73,7 +73,7 @@ private:
     };
 
     Key key_of(std::string_view token, ReadableMemory memory = {}) const;
-    /// Keys of at most a block of tokens; their slots are on their way.
+    /// Keys of at most a block of tokens; their slots are prefetched.
     void make_keys(std::span<const std::string_view> tokens, ReadableMemory memory, std::span<Key> keys) const;
     std::uint64_t hash_of(std::uint64_t low, std::uint64_t high, std::uint32_t length) const;
     std::uint64_t hash_of(const Slot& slot) const { return hash_of(slot.low, slot.high, slot.length); }
@@ -91,8 +91,7 @@ private:
 
     std::uint64_t secret_ = process_secret();  // that of all tables: append() takes keys over
     std::vector<Token> tokens_;
-    std::vector<Slot, Allocator<Slot>>
-        slots_;  // at most 2/3 in use; a token sits at home or in the first that was free behind it
+    std::vector<Slot, Allocator<Slot>> slots_;  // at most 2/3 in use; a token sits in the first free one from home on
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

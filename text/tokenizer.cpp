@@ -1,4 +1,4 @@
-// One pass over the text for its pieces, one over each piece for its punctuation.
+// Tokenizer: one pass over the text finds what stands between white space, one over each such piece its punctuation.
 #include <embergrad/text/tokenizer.hpp>
 
 #include <array>
@@ -47,8 +47,8 @@ std::uint64_t leading_spaces(std::string_view text) {
     return space_bits(bytes.data());
 }
 
-/// Calls visit(piece) for what stands between white space. The ends of 64 bytes are found without asking where one
-/// piece ends first: words are short and of any length, so that a loop over bytes waits for each.
+/// Calls visit(piece) for what stands between white space. Where pieces begin and end is found for 64 bytes at once:
+/// words are short and of any length, so that a loop over bytes waits at each end.
 template <class Visit>
 void for_each_piece(std::string_view text, Visit visit) {
     std::size_t begin = 0;

@@ -1,4 +1,4 @@
-// Text to tokens: split at white space; on request in small letters, with punctuation detached.
+// Tokenizer: text to tokens, split at white space; on request in lowercase, with punctuation detached.
 #pragma once
 
 #include <span>
@@ -19,8 +19,8 @@ struct TokenizerOptions {
 
 /// Room for the tokens of one text, to be used again for the next.
 struct TokenBuffer {
-    std::string lowered;
-    std::string_view text;  ///< what the tokens are views into: the text, or it in small letters
+    std::string lowered;    ///< the text in lowercase, if that is asked for
+    std::string_view text;  ///< what the tokens are views into: the text, or `lowered`
     std::vector<std::string_view> tokens;
 };
 

@@ -1,4 +1,4 @@
-// Decoding by the table of RFC 3629; small letters by ranges of capitals.
+// UTF-8: decoding as RFC 3629 defines it; lowercase by ranges of capitals.
 #include <embergrad/text/utf8.hpp>
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-/// Capitals first, first + step, ... last; their small letters lie `offset` further on.
+/// Capitals first, first + step, ... last; their lowercase letters lie `offset` further on.
 struct Capitals {
     char32_t first, last;
     std::uint32_t step;
@@ -50,7 +50,7 @@ constexpr Capitals kCapitals[] = {
     {0x0531, 0x0556, 1, 48},
 };
 
-char32_t small_letter(char32_t letter) {
+char32_t lowercase(char32_t letter) {
     for (const Capitals& capitals : kCapitals) {
         const bool inside = letter >= capitals.first && letter <= capitals.last;
         if (inside && (letter - capitals.first) % capitals.step == 0)
@@ -59,7 +59,7 @@ char32_t small_letter(char32_t letter) {
     return letter;
 }
 
-/// Appends a code point below U+10000: no small letter of ours lies higher.
+/// Appends a code point below U+10000: no lowercase letter of ours lies higher.
 void append_utf8(std::string& text, char32_t point) {
     const auto low = [&](unsigned shift) { return static_cast<char>(0x80 | ((point >> shift) & 0x3F)); };
     if (point < 0x80) {
@@ -106,26 +106,26 @@ std::size_t valid_utf8_length(std::string_view text) {
 }
 
 std::string lowercase(std::string_view text) {
-    std::string small;
-    small.reserve(text.size());
+    std::string lowered;
+    lowered.reserve(text.size());
     while (!text.empty()) {
         const char byte = text.front();
         if (static_cast<unsigned char>(byte) < 0x80) {  // mostly
-            small += byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
+            lowered += byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte - 'A' + 'a') : byte;
             text.remove_prefix(1);
             continue;
         }
         const CodePoint point = first_code_point(text);
-        const char32_t letter = small_letter(point.value);
+        const char32_t letter = lowercase(point.value);
         if (letter != point.value)
-            append_utf8(small, letter);
+            append_utf8(lowered, letter);
         else if (point.length > 1)
-            small += text.substr(0, point.length);
+            lowered += text.substr(0, point.length);
         else
-            small += byte;
+            lowered += byte;
         text.remove_prefix(point.length > 1 ? point.length : 1);
     }
-    return small;
+    return lowered;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,4 +1,4 @@
-// UTF-8, as much of it as text needs: reading code points, finding what is not UTF-8, small letters.
+// UTF-8: reading code points, finding bytes that are not UTF-8, lowercase.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ CodePoint first_code_point(std::string_view text);
 /// The position of the first byte at which no code point begins, or text.size() if all of it is UTF-8.
 std::size_t valid_utf8_length(std::string_view text);
 
-/// The text with capital letters made small, one code point for one, the same in every locale: Latin (with the accents
-/// of European languages, Vietnamese and Pinyin), Greek, Cyrillic and Armenian. A Greek sigma is never made a final
-/// one, a Turkish dotted I becomes i. Everything else, bytes that are not UTF-8 included, stays as it is.
+/// The text in lowercase, one code point for one, the same in every locale: Latin (with the accents of European
+/// languages, Vietnamese and Pinyin), Greek, Cyrillic and Armenian. A Greek sigma never becomes a final one, a Turkish
+/// dotted I becomes i. Everything else, bytes that are not UTF-8 included, stays as it is.
 std::string lowercase(std::string_view text);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

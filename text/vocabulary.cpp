@@ -1,9 +1,8 @@
-// Counting, ranking and looking up words.
+// Vocabulary: counting, ranking and looking up words.
 #include <embergrad/text/vocabulary.hpp>
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
@@ -29,8 +28,8 @@ struct CountedWord {
     std::int64_t count;
 };
 
-/// More frequent words first; equally frequent ones stay in their order. Most words are met less often than there are
-/// words: those are put in their places by counting, the few others by comparing.
+/// More frequent words first; equally frequent ones stay in their order. Most counts are below the number of words:
+/// those words are sorted by counting, the few others by comparing.
 void sort_by_count(std::vector<CountedWord>& words) {
     const auto limit = static_cast<std::int64_t>(words.size());
     const auto rare =

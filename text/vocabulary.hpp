@@ -1,4 +1,4 @@
-// Words to ids and back: special tokens first, then words by how often they were met.
+// Vocabulary: words to ids and back; special tokens first, then words by count.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-/// A special token that is nullopt or empty is not there, and takes no id.
+/// A special token that is nullopt or empty is left out, and takes no id.
 struct VocabularyOptions {
     std::int64_t min_freq = 1;                 ///< words met less often are left out
     std::optional<std::size_t> max_size = {};  ///< of the whole vocabulary, special tokens included
@@ -35,8 +35,8 @@ struct VocabularyOptions {
 /// commute. Ids depend on nothing but the texts and the options. A value: copies are independent. What is const may
 /// run in several threads.
 ///
-/// Special tokens are reserved: one that is met in a text is no word. It is not counted, and encode() gives
-/// the unknown id for it, so that no user's text can smuggle in padding. Their ids are padding_id() and so on.
+/// Special tokens are reserved: one that is met in a text is not counted, and encode() gives the unknown id for it, so
+/// that no user's text can smuggle in padding. Their ids are padding_id() and so on.
 class Vocabulary {
 public:
     /// Special tokens only. Throws std::invalid_argument if two are spelled alike, if one holds ASCII white space,

@@ -1,4 +1,4 @@
-// A vocabulary's file: written whole, and checked line by line when it is read.
+// Vocabulary::save and load: a file written as a whole, and checked line by line when it is read.
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -1,4 +1,4 @@
-// An array of NumPy's or a tensor of a safetensors file, some rows at a time; the words come from a file of their own.
+// read_array_vectors: a .npy array or a safetensors tensor, some rows at a time; the words have a file of their own.
 #include <algorithm>
 #include <array>
 #include <cstdint>

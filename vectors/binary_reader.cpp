@@ -1,5 +1,6 @@
-// word2vec's binary file: a header "N D\n", then N times a word, a space, D little-endian floats and perhaps a \n. It
-// is read a block at a time; the header is believed only as far as there are bytes.
+// read_binary_vectors: word2vec's binary file, a header "N D\n", then N times a word, a space, D little-endian floats
+// and perhaps a \n. It is read a block at a time; memory is allocated for bytes that are there, not for what the header
+// says.
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -72,9 +73,9 @@ private:
 
 /// Copies d floats from anywhere; false if one of them is not finite.
 bool copy_floats(const char* from, std::size_t d, Real* to) {
-    std::uint32_t all = 0;
     // A float is not finite if its exponent is all ones: one more, and the sign bit is set.
     constexpr std::uint32_t exponent = 0x7F800000, one_more = 0x00800000;
+    std::uint32_t all = 0;
     for (std::size_t i = 0; i < d; ++i) {
         const auto bits = load<std::uint32_t>(from + i * sizeof(float));
         all |= (bits & exponent) + one_more;
@@ -157,8 +158,8 @@ private:
     // ---- words ----
 
     std::size_t vector_bytes() const { return d_ * sizeof(float); }
-
     std::size_t words_read() const { return tally_.report.lines + block_.lines; }
+
     /// Reads on until there are n bytes to look at; false if the file ends before.
     bool have(std::size_t n) {
         while (window_.bytes().size() < n) {

@@ -1,4 +1,4 @@
-// What a file is shows in its first bytes; only word2vec's binary files begin as a text may, with a line "N D".
+// VectorFormat: the first bytes tell; only word2vec's binary files begin as a text may, with a line "N D".
 #include <embergrad/vectors/format.hpp>
 
 #include <algorithm>
@@ -108,7 +108,7 @@ LineCounts count_lines(std::string_view text, bool whole) {
     return counts;
 }
 
-/// Bytes that text hardly has, but floats do: in a kilobyte of them one must be expected.
+/// Bytes that text hardly has, but a kilobyte of floats does.
 bool has_control_byte(std::string_view bytes) {
     const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < ' ' && !is_space(byte); };
     return std::any_of(bytes.begin(), bytes.end(), is_control);
@@ -133,9 +133,9 @@ bool ends_with_last_record(std::string_view bytes, const BinaryHeader& header) {
     return bytes.empty();
 }
 
-/// Vectors as text give most lines a number at their end, even where the header is wrong; in a binary file a line is
-/// what stands between two bytes that happen to be \n. Without control bytes the file is small or text: a few floats
-/// will not look like UTF-8, but words in other encodings do not either.
+/// In a text most lines end with a number, even where the header is wrong; in a binary file a line is what stands
+/// between two bytes that happen to be \n. Without control bytes the file is small or text: a few floats hardly look
+/// like UTF-8, but neither do words in other encodings.
 bool is_word2vec_binary(std::string_view begin) {
     const std::optional<BinaryHeader> header = binary_header(begin);
     if (!header) return false;

@@ -1,4 +1,4 @@
-// The files that hold word vectors, and how to tell them apart.
+// VectorFormat: the files that hold word vectors, and how to tell them apart.
 #pragma once
 
 #include <cstddef>
@@ -35,8 +35,8 @@ bool has_words_file(VectorFormat format);
 inline constexpr std::size_t kFormatSample = std::size_t{64} << 10;
 
 /// What a file is, from its first kFormatSample bytes (after decompression) or all it has. Bytes that are nothing else
-/// are text, be there a header or not. Throws std::runtime_error, beginning with source_name, that says what to do for
-/// files known to be something else: archives, pickles, fastText's models, other compressions.
+/// are text, with or without a header. Throws std::runtime_error, beginning with source_name, for files known to be
+/// something else (archives, pickles, fastText's models, other compressions); it says what to do with them.
 VectorFormat detect_format(std::string_view begin, std::string_view source_name);
 
 }  // namespace detail

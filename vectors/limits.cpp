@@ -1,4 +1,4 @@
-// A format can hold a word if a reader takes it for the same word.
+// Limits of the formats: one can hold a word if a reader gets the same word back.
 #include <embergrad/vectors/limits.hpp>
 
 #include <algorithm>

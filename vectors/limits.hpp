@@ -1,4 +1,4 @@
-// What a format of word vectors cannot hold, to be found before anything is written.
+// What a format of word vectors cannot hold, found before anything is written.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// What was read behind the last \n of a block begins the next.
+// LineBlocks: what was read behind the last \n of a block begins the next.
 #include <embergrad/vectors/line_blocks.hpp>
 
 #include <algorithm>

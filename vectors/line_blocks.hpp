@@ -1,4 +1,4 @@
-// A text in blocks of whole lines.
+// LineBlocks: a text in blocks of whole lines.
 #pragma once
 
 #include <cstddef>

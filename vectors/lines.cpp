@@ -1,4 +1,4 @@
-// Fields are cut off from the right: the word is what is left.
+// Lines of word vectors: fields are cut off from the right; the word is what is left.
 #include <embergrad/vectors/lines.hpp>
 
 #include <algorithm>

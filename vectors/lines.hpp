@@ -1,5 +1,4 @@
-// Lines of a text file of word vectors: the word and the numbers of one line, the header, and how many numbers there
-// are.
+// Lines of a text file of word vectors: the word and the numbers of a line, the header, the dimension.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +17,7 @@ public:
 
     /// The next line, without white space at its end; nothing at the end of the text.
     std::optional<std::string_view> next();
-    /// Of the line last read, the first is 1; at the end of the text, how many there are.
+    /// Of the line last read, from 1 on; at the end of the text, how many there are.
     std::size_t number() const { return number_; }
     std::string_view rest() const { return rest_; }
 
@@ -28,9 +27,9 @@ private:
 };
 
 /// What stands before the first separator.
+std::string_view first_field(std::string_view text);
 /// What stands behind the last separator.
 std::string_view last_field(std::string_view line);
-std::string_view first_field(std::string_view text);
 
 /// Splits a line into the word and the text of its last d fields; nothing if it has no word or fewer fields.
 struct VectorLine {
@@ -56,13 +55,13 @@ struct BinaryHeader {
     std::size_t dimension = 0;
     std::size_t bytes = 0;  ///< its length
 };
-/// Reads it, if these bytes begin with one of at most kLongestBinaryHeader bytes.
+/// The header that these bytes begin with, if it has at most kLongestBinaryHeader of them.
 std::optional<BinaryHeader> binary_header(std::string_view begin);
 inline constexpr std::size_t kLongestBinaryHeader = 64;
 
-/// The dimension of the vectors in these lines: what is asked for, else what the header says, else the number of fields
-/// behind the first of most of the first 1000 lines. Throws std::runtime_error, beginning with source_name, if
-/// there are no lines, or if they do not have as many numbers. `whole`: there are no lines behind these.
+/// The dimension of the vectors in these lines: the one asked for, else the header's, else the most common number of
+/// fields behind the word in the first 1000 lines. Throws std::runtime_error, beginning with source_name, if there are
+/// no lines, or if they do not have as many numbers. `whole`: there are no lines behind these.
 std::size_t find_dimension(const VectorLines& lines, bool whole, const std::optional<VectorHeader>& header,
                            std::optional<std::size_t> asked, std::string_view source_name);
 

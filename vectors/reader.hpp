@@ -1,4 +1,4 @@
-// Files of word vectors, read piece by piece: who wants the vectors is told of each in the order of the file.
+// Readers of word vectors: each reads a file in blocks and hands its vectors to a sink, in the order of the file.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-/// What becomes of the vectors.
+/// Takes the vectors of a file.
 class VectorSink {
 public:
     virtual ~VectorSink() = default;
 
-    /// Once, before the first vector. `lines`: at most so many are to come, if that is known.
+    /// Called once, before the first vector. `lines`: the most that can come, if that is known.
     void start(std::size_t d, std::optional<std::size_t> lines) {
         d_ = d;
         make_room(lines);
@@ -30,7 +30,7 @@ public:
     virtual bool selects() const = 0;
     /// Whether this word's vector is to be read at all. Asked from several threads.
     virtual bool wants(std::string_view word) const = 0;
-    /// Words that are wanted and their vectors, (words.size(), D). Gives how many of them were not there before.
+    /// Words that are wanted and their vectors, (words.size(), D). Returns how many of them are new.
     virtual std::size_t add(std::span<const std::string_view> words, const Real* vectors) = 0;
 
 protected:
@@ -49,14 +49,14 @@ struct VectorFile {
     std::size_t block_bytes = std::size_t{1} << 20;  ///< to read at a time
 };
 
-/// Text: GloVe's, word2vec's and fastText's. Lines are read by all threads; what comes out does not depend on how many
-/// there are. Throws as WordVectors::load.
+/// Text: GloVe's, word2vec's and fastText's. Lines are parsed by all threads; the result does not depend on their
+/// number. Throws as WordVectors::load.
 WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
 /// word2vec's binary file. A vector that is not finite is a bad line, whose number is the word's.
 WordVectorsReport read_binary_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);
-/// NumPy's array or a tensor of a safetensors file, (N, D), and options.words. Row by row, without holding the file; so
-/// an array in Fortran's order is refused. A row that is not finite is a bad line; the first row's number is 1.
-/// Refused, too, are other numbers of words than rows, and rows that words share through a tensor "mapping"
+/// NumPy's array or a tensor of a safetensors file, (N, D), and options.words. Row by row, without holding the file: an
+/// array in Fortran's order is refused. A row that is not finite is a bad line; the first row's number is 1. Refused,
+/// too, is a number of words that is not that of the rows, and a tensor "mapping" through which words share rows
 /// (model2vec).
 WordVectorsReport read_array_vectors(VectorFile file, VectorFormat format, const WordVectorsOptions& options,
                                      VectorSink& sink);

@@ -1,6 +1,6 @@
-// The fast path reads eight digits at a time into one whole number and divides once by a power of ten. Both are exact
-// in double as long as the number has at most 15 digits, so that the quotient is the nearest double; see rounds_once
-// for why the nearest float follows (the idea of exact division: Clinger 1990).
+// parse_real: the fast path reads eight digits at a time into one whole number and divides once by a power of ten. With
+// at most 15 digits both are exact in double, so that the quotient is the nearest double (Clinger 1990); rounds_once
+// says when the nearest float follows.
 #include <embergrad/vectors/real_parser.hpp>
 
 #include <algorithm>
@@ -15,14 +15,13 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
-constexpr std::ptrdiff_t kReadAhead = 32;  // bytes that the fast path may look at
+constexpr std::ptrdiff_t kReadAhead = 32;  // bytes that the fast path may load
 constexpr std::size_t kMostDigits = 15;    // below 10^15 every whole number is a double
 constexpr double kPowers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 constexpr std::uint64_t kWholePowers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
-/// How many of the eight bytes, from the first on, are digits. (Adding 0x46 carries into the top bit of what lies above
-/// '9', subtracting 0x30 borrows into that of what lies below '0'; a borrow only spoils bytes behind the first wrong
-/// one.)
+/// How many of the eight bytes, from the first on, are digits. (Adding 0x46 sets the top bit of a byte above '9',
+/// subtracting 0x30 that of one below '0'; carries and borrows spoil only bytes behind the first that is no digit.)
 std::size_t leading_digits(std::uint64_t bytes) {
     const std::uint64_t above = bytes + 0x4646464646464646, below = bytes - 0x3030303030303030;
     return static_cast<std::size_t>(std::countr_zero((above | below) & 0x8080808080808080)) / 8;
@@ -50,8 +49,8 @@ std::size_t append_digits(const char* at, std::uint64_t& number) {
     return all;
 }
 
-/// Whether rounding the double nearest to a number gives the float nearest to it. Only a double that lies just between
-/// two floats hides on which side of the middle the number was: rounding keeps the order, and the middle is a double.
+/// Whether rounding the double nearest to a number gives the float nearest to it. It does unless the double lies
+/// halfway between two floats, which hides on which side of it the number was.
 bool rounds_once(double quotient) {
     if constexpr (sizeof(Real) == sizeof(double)) return true;
     return (std::bit_cast<std::uint64_t>(quotient) & 0x1FFFFFFF) != 0x10000000;
@@ -85,7 +84,7 @@ inline const char* parse_fraction(const char* at, Real& value) {
     return divide(number, digits, negative, value) && (*at | 0x20) != 'e' ? at : nullptr;
 }
 
-/// Digits, perhaps with a point among or behind them, and no exponent: most numbers. nullptr for all others.
+/// Digits, perhaps with a point among or behind them, and no exponent. nullptr for all others.
 const char* parse_plain(const char* at, Real& value) {
     const bool negative = *at == '-';
     at += negative ? 1 : 0;

@@ -1,4 +1,4 @@
-// What bad lines and the caller's wishes come to is decided here, once for all formats.
+// VectorTally: what the options say of bad lines, the limit and progress is done here, once for all formats.
 #include <embergrad/vectors/tally.hpp>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The account that every reader of word vectors keeps: what goes to the sink, what is bad, how far it has come.
+// VectorTally: what every reader of word vectors keeps count of. Vectors passed on, bad lines, progress.
 #pragma once
 
 #include <cstddef>

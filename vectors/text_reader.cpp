@@ -1,4 +1,4 @@
-// Blocks of lines are read one after the other, parsed side by side, and put together in the order of the file.
+// read_text_vectors: blocks of lines are read in turn, parsed in parallel, and taken in the order of the file.
 #include <algorithm>
 #include <utility>
 #include <vector>

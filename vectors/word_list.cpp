@@ -1,4 +1,4 @@
-// A file's first line says which of the two it is.
+// WordList: the first line says whether the file is a vocabulary or a list.
 #include <embergrad/vectors/word_list.hpp>
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The words that belong to the rows of an array, from a file of their own.
+// WordList: the words of an array's rows, from a file of their own.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The class; readers and writers of the formats are in vector_*.cpp.
+// WordVectors: from a file to the table. The formats are in *_reader.cpp and writers.cpp.
 #include <embergrad/vectors/word_vectors.hpp>
 
 #include <algorithm>
@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// An array of n rows that begins as another does. What is copied is given back piece by piece, so that there are never
-/// two tables.
+/// An array of n rows that begins as another does. Pages that are copied are given back at once, so that there are
+/// never two tables in memory.
 Array with_rows(Array rows, std::size_t n) {
     constexpr std::size_t piece = std::size_t{1} << 20;
     Array result(Shape{n, rows.shape()[1]});
@@ -91,8 +91,8 @@ std::size_t count(std::string_view text, char byte) {
     return found;
 }
 
-/// How many lines a file has, from a look at all of it. That is a tenth of the time of reading the vectors, and saves
-/// making room for them again and again.
+/// How many lines a file has, counted in all of it. That takes a tenth of the time of reading the vectors, and saves
+/// growing the table.
 std::size_t count_lines(const std::filesystem::path& path) {
     const std::unique_ptr<detail::ByteSource> source = detail::open_source(path);
     std::vector<char> buffer(std::size_t{256} << 10);  // stays in the cache

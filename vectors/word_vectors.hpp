@@ -1,4 +1,4 @@
-// Pre-trained word vectors in files: GloVe's and their close kin, word2vec's and fastText's; read and written.
+// WordVectors: words and their vectors, read from files and written (GloVe, word2vec, fastText, arrays).
 #pragma once
 
 #include <cstddef>
@@ -87,20 +87,20 @@ struct WordVectorsReport {
 /// the first counts.
 ///
 /// A first line of exactly two whole numbers, "N D", is a header, unless D = 1 is given. D is what the options say,
-/// else what the header says, else the number of fields behind the first that most of the first lines have (1000, or
-/// what is in a MiB).
+/// else what the header says, else the most common number of fields behind the word in the first lines (1000, or those
+/// in a MiB).
 ///
-/// Bad are: a line with too few fields or no word, and a field that is no number in decimal notation, nan or inf
-/// (spelled out, or too large for a Real; too small is 0). A header that says another N or D than was met is an error
-/// too, or said in the report where bad lines are skipped. The same holds for the words of the other formats.
+/// A line is bad if it has too few fields or no word, or if a field is no number in decimal notation, nan or inf
+/// (spelled out, or too large for a Real; too small is 0). A header with another N or D than was met is an error too,
+/// or noted in the report where bad lines are skipped. The same holds for the words of the other formats.
 class WordVectors {
 public:
     /// Throws std::invalid_argument unless vectors is (words.size(), D), and for a word that is there twice.
     WordVectors(const std::vector<std::string>& words, Array vectors);
 
     /// Reads a file of any VectorFormat but projector, plain or compressed with gzip, without holding it; text by all
-    /// threads, with a result that does not depend on how many there are. (Room for a text's vectors is made once, for
-    /// as many as there are lines. Files that cannot be read twice, gzip and pipes, make it grow.)
+    /// threads, with a result that does not depend on their number. (The table of a text's vectors is allocated once,
+    /// with a row for each line. For files that cannot be read twice, gzip and pipes, it grows.)
     /// Throws std::runtime_error "path:line: what" for a bad line that is not to be skipped, and with path and reason
     /// for a file that cannot be read, that holds no vectors, or whose lines have another number of numbers than the
     /// options or the header say. Throws std::invalid_argument for a dimension or a limit of 0, for the format

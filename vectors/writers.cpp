@@ -1,4 +1,4 @@
-// Every format is a stream of rows behind a header, put together in blocks by all threads and written in their order.
+// WordVectors::save: a header and rows, put together in blocks by all threads and written in their order.
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -194,7 +194,7 @@ void write_single_file(const fs::path& path, std::string_view header, const Tabl
     file.commit();
 }
 
-/// The words in a file of their own. Both files are on the disk before one of them takes its place.
+/// The words in a file of their own. Both files are on the disk before either takes its place.
 void write_two_files(const fs::path& path, std::string_view header, Append append, const fs::path& words,
                      Append append_one, const Table& table, Progress progress) {
     AtomicFile file(path), labels(words);
@@ -230,8 +230,8 @@ void check_dimension(VectorFormat format, std::size_t d) {
     require(d >= least, "WordVectors::save: ", to_string(format), " needs ", least, " numbers a word or more, not ", d);
 }
 
-/// What a reader would make of the beginning of a text file, where it finds the dimension; nothing if it is what was
-/// written.
+/// How a reader would misunderstand the beginning of a text file, where it looks for the dimension; nothing if it would
+/// not.
 std::string misread(std::string_view header, const Table& table) {
     std::string text(header);
     std::size_t rows = 0;
