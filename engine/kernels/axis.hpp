@@ -41,6 +41,7 @@ public:
 
     /// The lane whose first entry is values[first].
     const Real* read(const Real* values, std::size_t first) {
+        if (along_.n == 0) return values;  // there may be no memory
         const Real* lane = values + first;
         if (along_.inner == 1) return lane;
         for (std::size_t i = 0; i < along_.n; ++i) room_[i] = lane[i * along_.inner];
@@ -49,6 +50,7 @@ public:
     /// fill(lane, add) writes the entries of a lane, or adds to them.
     template <class Fill>
     void write(Real* values, std::size_t first, bool add, Fill fill) {
+        if (along_.n == 0) return fill(values, add);
         Real* lane = values + first;
         if (along_.inner == 1) return fill(lane, add);
         fill(room_.data(), false);
