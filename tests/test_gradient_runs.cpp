@@ -1,7 +1,9 @@
 #include <embergrad/engine/gradient/gradient_runs.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -150,13 +152,36 @@ TEST_CASE("gradient runs: every optimizer gives the same bits as with a gradient
             for (int step = 0; step < 30; ++step) {
                 const IdArray ids = random_ids(rng, 6);
                 for (const Parameter& table : {known, unknown}) table.zero_grad(step % 3 != 0), look_up(table, ids);
-                if (step % 5 == 4) clip_grad_norm({known}, 0.5), clip_grad_norm({unknown}, 0.5);
+                if (step % 5 == 4) clip_grad_value({known}, 0.5), clip_grad_value({unknown}, 0.5);
                 forget_rows(unknown);
                 a->step(), b->step();
                 check_same(known.value(), unknown.value());
             }
         }
     }
+}
+
+TEST_CASE("gradient runs: clipping by norm takes a gradient held by rows for the array that it is") {
+    constexpr double kInf = std::numeric_limits<double>::infinity();
+    for (const double order : {2.0, 1.0, 3.0, 0.5, kInf, -kInf, -1.0, 0.0}) {
+        CAPTURE(order);
+        Rng rng(32);
+        const Parameter known(random_table(4)), unknown(random_table(4));
+        const IdArray ids = random_ids(rng, 6);
+        for (const Parameter& table : {known, unknown}) look_up(table, ids);
+        forget_rows(unknown);
+        const double a = clip_grad_norm({known}, 0.25, order), b = clip_grad_norm({unknown}, 0.25, order);
+        CHECK(a == doctest::Approx(b).epsilon(1e-14));
+        for (std::size_t i = 0; i < known.size(); ++i) {
+            const double x = static_cast<double>(known.grad().data()[i]);
+            CHECK(x == doctest::Approx(static_cast<double>(unknown.grad().data()[i])).epsilon(1e-6));
+        }
+    }
+    const Parameter table(random_table(5));
+    look_up(table, {1, 2});
+    table.gradient().mutable_rows().mutable_values().data()[0] = std::numeric_limits<Real>::quiet_NaN();
+    CHECK(std::isnan(clip_grad_norm({table}, 1)));
+    for (Real g : table.grad()) CHECK(std::isnan(g));  // zeros too, as PyTorch's
 }
 
 TEST_CASE("gradient runs: they cover the trainable values once, and say where the gradient is zero") {
