@@ -37,7 +37,11 @@ private:
 constexpr std::size_t kUniformPiece = 1024;  // fits L1
 
 /// `number` n times, or as often as a piece is long; the thread's own, good until the next call.
-const Real* uniform_piece(Real number, std::size_t n);
+inline const Real* uniform_piece(Real number, std::size_t n) {
+    thread_local Real piece[kUniformPiece];
+    std::fill_n(piece, std::min(n, kUniformPiece), number);
+    return piece;
+}
 
 /// dx[i] += term(dy[i], i) for each element of x, which has as many as y. A gradient that is one number is read in
 /// pieces that stay in L1, and not written out.

@@ -78,6 +78,15 @@ bool all_finite(const Array& array) {
     return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });
 }
 
+void fill_outside(std::span<const Run> runs, Array& array, Real value) {
+    std::size_t begin = 0;
+    for (const Run& run : runs) {
+        std::fill(array.data() + begin, array.data() + run.begin, value);
+        begin = run.end;
+    }
+    std::fill(array.data() + begin, array.data() + array.size(), value);
+}
+
 Array full(const Shape& shape, Real value) {
     element_count(shape);
     return Array(shape, value);

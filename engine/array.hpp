@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -91,6 +92,9 @@ struct Run {
     std::size_t begin = 0, end = 0;
     std::size_t size() const { return end - begin; }
 };
+
+/// Fills what lies before, between and behind the runs, which ascend.
+void fill_outside(std::span<const Run> runs, Array& array, Real value);
 
 /// The index of element `flat` of the flattened array: "(3, 17)", or "3" where there is one axis.
 std::string position_text(std::size_t flat, const Shape& shape);

@@ -130,13 +130,7 @@ void Parameter::drop_frozen_gradient() const {
 void Parameter::fill_frozen_rows(Array& values, Real value) const {
     require(values.shape() == shape(), "Parameter: an array of shape ", values.shape(),
             " does not have the rows of a parameter of shape ", shape());
-    if (!has_frozen_rows()) return;
-    std::size_t begin = 0;
-    for (const Run& run : trainable_runs()) {  // what lies between them is frozen
-        std::fill(values.data() + begin, values.data() + run.begin, value);
-        begin = run.end;
-    }
-    std::fill(values.data() + begin, values.data() + values.size(), value);
+    if (has_frozen_rows()) fill_outside(trainable_runs(), values, value);
 }
 
 void Parameter::check_kind(GradientKind wanted) const {

@@ -64,10 +64,7 @@ RecordPool::~RecordPool() {
     pool_ended = true;
 }
 
-[[maybe_unused]] const bool release_is_known = [] {
-    on_release_memory([] { pool.release(); });
-    return true;
-}();
+[[maybe_unused]] const bool release_is_known = (on_release_memory([] { pool.release(); }), true);
 
 void recycle(Node& node) {
     node.backward.reset();

@@ -12,14 +12,6 @@ namespace {
 
 void fill_zeros(Array& array) { std::fill(array.storage().begin(), array.storage().end(), Real{0}); }
 
-void add_elements(const Array& from, Array& to) {
-    const Real* x = from.data();
-    detail::put_each(to.data(), to.size(), true, [=](std::size_t i) { return x[i]; });
-}
-
-/// Where more rows than this have arrived for a dense gradient, the array is no dearer.
-std::size_t most_rows(const Shape& table) { return table[0] / 2; }
-
 }  // namespace
 
 GradientKind Gradient::kind() const {
@@ -98,7 +90,10 @@ void Gradient::add(Gradient&& other) {
 }
 
 void Gradient::add(Array array) {
-    if (form_ == Form::array || form_ == Form::copy) return add_elements(array, target().array);
+    if (form_ == Form::array || form_ == Form::copy) {
+        const Real* x = array.data();
+        return detail::put_each(target().array.data(), array.size(), true, [=](std::size_t i) { return x[i]; });
+    }
     std::swap(array_, array);  // no copy: the usual case is the first gradient of a step
     form_ = Form::array;
     add_rows_to_array();
@@ -114,7 +109,8 @@ void Gradient::join(std::span<RowGradient> rows, bool sparse) {
     sparse_ = sparse && (sparse_ || rows_.empty());
     if (rows_.empty()) rows_.emplace_back();
     rows_.front().append(rows);
-    if (!sparse_ && (handed_out_ || rows_.front().size() > most_rows(*shape_))) array();
+    const bool is_dear = rows_.front().size() > (*shape_)[0] / 2;  // an array is no dearer then
+    if (!sparse_ && (handed_out_ || is_dear)) array();
 }
 
 const Array& Gradient::read() {
@@ -131,21 +127,10 @@ RowGradient& Gradient::mutable_rows() {
     return rows_.front();
 }
 
-Array& Gradient::hand_out() {
-    handed_out_ = true;
-    return array();
-}
-
 void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> trainable) {
     if (form_ == Form::copy || form_ == Form::number) target();
     for (RowGradient& rows : rows_) rows.erase_rows(frozen);
-    if (form_ != Form::array) return;
-    std::size_t begin = 0;
-    for (const Run& run : trainable) {  // what lies between them is frozen
-        std::fill(array_.data() + begin, array_.data() + run.begin, Real{0});
-        begin = run.end;
-    }
-    std::fill(array_.data() + begin, array_.data() + array_.size(), Real{0});
+    if (form_ == Form::array) fill_outside(trainable, array_, 0);
 }
 
 void Gradient::zero() {

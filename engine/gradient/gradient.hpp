@@ -79,7 +79,10 @@ public:
     /// array(), but rows are kept, too. Good until the gradient changes.
     const Array& read();
     /// array(), to be written to at any time: from now on dense gradients are held as arrays.
-    Array& hand_out();
+    Array& hand_out() {
+        handed_out_ = true;
+        return array();
+    }
     /// Only where is_array().
     const Array& held_array() const { return array_; }
     bool has_rows() const { return !rows_.empty(); }

@@ -17,43 +17,43 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 constexpr std::size_t kRunTile = std::size_t{1} << 16;  // values
 
+/// Calls visit(first, last) for what of the runs lies in begin .. end - 1.
+template <class Visit>
+void for_each_part(std::span<const Run> runs, std::size_t begin, std::size_t end, Visit visit) {
+    auto run = std::partition_point(runs.begin(), runs.end(), [=](Run r) { return r.end <= begin; });
+    for (; run != runs.end() && run->begin < end; ++run) visit(std::max(begin, run->begin), std::min(end, run->end));
+}
+
 /// for_each_run for a gradient that is held as an array.
 template <class Update>
 void for_each_array_run(const Array& gradient, std::span<const Run> trainable, Update update) {
     const auto update_tile = [&](std::size_t begin, std::size_t end) {
-        auto run = std::partition_point(trainable.begin(), trainable.end(), [=](Run r) { return r.end <= begin; });
-        for (; run != trainable.end() && run->begin < end; ++run) {
-            const std::size_t first = std::max(begin, run->begin);
-            update(first, std::min(end, run->end), gradient.data() + first);
-        }
+        for_each_part(trainable, begin, end,
+                      [&](std::size_t first, std::size_t last) { update(first, last, gradient.data() + first); });
     };
     parallel_for(gradient.size(), kRunTile, update_tile, gradient.size() >= 8 * kRunTile);
 }
 
-/// for_each_run for a gradient of v rows that is held by rows: between them it is zero.
+/// for_each_run for a gradient of shape (v, d) that is held by rows: between them it is zero.
 template <class Update>
-void for_each_row_run(const RowGradient& gradient, std::size_t v, std::span<const Run> trainable, Update update) {
+void for_each_row_run(const RowGradient& gradient, std::size_t v, std::size_t d, std::span<const Run> trainable,
+                      Update update) {
     const RowSums sums(gradient);
-    const std::size_t d = sums.width();
-    if (d == 0) return;
-    const auto update_tile = [&](std::size_t begin, std::size_t end, Real* room, std::size_t& next) {
-        for (std::size_t at = begin; at < end;) {  // `next` is the first row behind `at`
-            const std::size_t row = next < sums.size() ? static_cast<std::size_t>(sums.row(next)) * d : end;
-            if (at < row) update(at, std::min(row, end), nullptr);
-            if (row >= end) return;
-            update(row, row + d, sums.sum(next++, room));
-            at = row + d;
-        }
-    };
-    const auto update_rows = [&](std::size_t first, std::size_t last) {
+    const auto update_rows = [&](std::size_t first_row, std::size_t last_row) {
         std::vector<Real, Allocator<Real>> room(d);
-        std::size_t next = sums.first_from(static_cast<std::int64_t>(first));
-        const std::size_t begin = first * d, end = last * d;
-        auto run = std::partition_point(trainable.begin(), trainable.end(), [=](Run r) { return r.end <= begin; });
-        for (; run != trainable.end() && run->begin < end; ++run)
-            update_tile(std::max(begin, run->begin), std::min(end, run->end), room.data(), next);
+        std::size_t next = sums.first_from(static_cast<std::int64_t>(first_row));
+        for_each_part(trainable, first_row * d, last_row * d, [&](std::size_t at, std::size_t end) {
+            while (at < end) {
+                const std::size_t row = next < sums.size() ? static_cast<std::size_t>(sums.row(next)) * d : end;
+                if (at < row) update(at, std::min(row, end), nullptr);
+                if (row >= end) return;
+                update(row, row + d, sums.sum(next++, room.data()));
+                at = row + d;
+            }
+        });
     };
-    parallel_for(v, std::max<std::size_t>(1, kRunTile / d), update_rows, v * d >= 8 * kRunTile);
+    parallel_for(v, std::max<std::size_t>(1, kRunTile / std::max<std::size_t>(1, d)), update_rows,
+                 v * d >= 8 * kRunTile);
 }
 
 /// Calls update(begin, end, g) for pieces of the trainable values, on all threads where there are many: g points to the
@@ -62,7 +62,7 @@ void for_each_row_run(const RowGradient& gradient, std::size_t v, std::span<cons
 template <class Update>
 void for_each_run(const Gradient& gradient, std::span<const Run> trainable, Update update) {
     if (gradient.has_rows())
-        for_each_row_run(gradient.rows(), gradient.shape()[0], trainable, update);
+        for_each_row_run(gradient.rows(), gradient.shape()[0], gradient.shape()[1], trainable, update);
     else
         for_each_array_run(gradient.held_array(), trainable, update);
 }

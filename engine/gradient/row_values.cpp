@@ -26,11 +26,7 @@ RowValues::RowValues(Array different, RowIds sources)
 RowValues::RowValues(const RowValues& other)
     : held_(other.held_), sources_(other.sources_), has_sources_(other.has_sources_) {}
 
-RowValues::RowValues(RowValues&& other) noexcept
-    : held_(std::exchange(other.held_, Array(Shape{0, 0}))),
-      sources_(std::move(other.sources_)),
-      has_sources_(std::exchange(other.has_sources_, false)),
-      written_(other.written_.exchange(nullptr)) {}
+RowValues::RowValues(RowValues&& other) noexcept : RowValues() { *this = std::move(other); }
 
 RowValues& RowValues::operator=(RowValues&& other) noexcept {
     std::swap(held_, other.held_);

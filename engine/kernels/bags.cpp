@@ -112,23 +112,10 @@ EMBERGRAD_SIMD void sum_bag(const KeptRows& kept, std::size_t begin, std::size_t
         sum(d - column);
 }
 
-/// to = the largest of rows begin .. end - 1 in each column.
+/// to = the largest of rows begin .. end - 1 in each column; with `kWinners`, winner = the first position that has it.
+template <bool kWinners>
 EMBERGRAD_SIMD void max_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
-                            Real* __restrict to) {
-    for (std::size_t row = begin; row < end; ++row) {
-        kept.prefetch_after(row, 0, d);
-        const Real* from = kept.at(row);
-        const Real factor = kept.factor(row);
-        for (std::size_t j = 0; j < d; ++j) {
-            const Real x = from[j] * factor;
-            to[j] = row == begin || x > to[j] ? x : to[j];
-        }
-    }
-}
-
-/// The same, and winner = the first position that has it.
-EMBERGRAD_SIMD void argmax_bag(const KeptRows& kept, std::size_t begin, std::size_t end, std::size_t d,
-                               Real* __restrict to, std::int64_t* __restrict winner) {
+                            Real* __restrict to, [[maybe_unused]] std::int64_t* __restrict winner) {
     for (std::size_t row = begin; row < end; ++row) {
         kept.prefetch_after(row, 0, d);
         const Real* from = kept.at(row);
@@ -138,7 +125,7 @@ EMBERGRAD_SIMD void argmax_bag(const KeptRows& kept, std::size_t begin, std::siz
             const Real x = from[j] * factor;
             const bool larger = row == begin || x > to[j];
             to[j] = larger ? x : to[j];
-            winner[j] = larger ? position : winner[j];
+            if constexpr (kWinners) winner[j] = larger ? position : winner[j];
         }
     }
 }
@@ -172,9 +159,9 @@ void sum_bags(const BagRows& rows, bool mean, Real* out) {
 void max_bags(const BagRows& rows, Real* out, IdVector& winners) {
     for_each_bag(rows, out, [&](const KeptRows& kept, std::size_t bag, std::size_t begin, std::size_t end, Real* to) {
         if (winners.empty())
-            max_bag(kept, begin, end, rows.d, to);
+            max_bag<false>(kept, begin, end, rows.d, to, nullptr);
         else
-            argmax_bag(kept, begin, end, rows.d, to, winners.data() + bag * rows.d);
+            max_bag<true>(kept, begin, end, rows.d, to, winners.data() + bag * rows.d);
     });
 }
 
