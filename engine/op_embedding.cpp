@@ -1,7 +1,6 @@
 // Embedding: rows of a table forward, rows of a gradient on the way back.
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include <embergrad/engine/kernels/elementwise.hpp>
 #include <embergrad/engine/kernels/lookup.hpp>
@@ -64,7 +63,7 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     shape.push_back(d);
     const Var weight = tape.leaf(table);
     const Var out = tape.result(shape, {weight});
-    if (options.max_norm && tape.training()) renorm_table(table, ids, options);  // nothing fails from here on
+    if (options.max_norm && tape.training()) renorm_table(table, ids, options);
     Real* to = out.mutable_value().data();
     gather(table.value().data(), ids.data(), ids.size(), d, to);  // not weight.value(): the table may change later
     if (options.max_norm) renorm_copies(table, ids, options, /*frozen_only=*/tape.training(), to);

@@ -1,7 +1,6 @@
 // EmbeddingBag and the masked mean of a lookup: which rows make a bag, and the way back to table and weights.
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include <embergrad/engine/kernels/bags.hpp>
 #include <embergrad/engine/kernels/elementwise.hpp>

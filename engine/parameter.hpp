@@ -76,9 +76,10 @@ public:
     /// and summed into an array by the first call (several threads may call at once).
     /// Throws std::logic_error if there is none, or one by rows.
     const Array& grad() const;
-    /// The gradient by rows. Throws std::logic_error if there is none, or a dense one.
+    /// The gradient by rows; good until zero_grad() or a dense gradient. Throws std::logic_error if there is none, or a
+    /// dense one.
     const RowGradient& row_grad() const;
-    /// The same to be written to, also after later backward passes: from now on dense gradients are held as arrays.
+    /// grad() to be written to, also after later backward passes: from now on dense gradients are held as arrays.
     Array& mutable_grad() const;
     RowGradient& mutable_row_grad() const;
 

@@ -33,11 +33,11 @@ public:
     /// Whether backward will bring a gradient here.
     bool needs_grad() const { return node().needs_grad; }
     /// The gradient that has arrived, zeros if none has; of the value's shape. Readable until the tape ends, but call
-    /// it again after backward: the array may have moved. A leaf's is in its parameter then, and zeros here; a lookup's
-    /// is in its table's gradient, and this throws, unless retain_grad() was called. Throws std::logic_error if the
-    /// value needs none.
+    /// it again after backward: the array may have moved. A leaf's is in its parameter then, and zeros here; an
+    /// embedding's is in its table's gradient, and this throws, unless retain_grad() was called. Throws
+    /// std::logic_error if the value needs none.
     Array& grad() const { return gradient().array(); }
-    /// Keeps grad() of a lookup's result readable after backward, at the price of a copy. Called before backward.
+    /// Keeps grad() of an embedding's result readable after backward, at the price of a copy. Called before backward.
     void retain_grad() const { gradient().retain(); }
     Tape& tape() const;
     /// The same value of the same tape (not: equal values)?
@@ -111,7 +111,7 @@ public:
     Var workspace(const Shape& shape) { return result(shape, std::span<const Var>()); }
 
     /// Adds dloss/dp to the gradient of every parameter p with requires_grad. `loss` has one element.
-    /// Once per tape. If it throws, no parameter has changed.
+    /// Once per tape. If it throws, no parameter has changed, unless memory runs out while gradients are handed over.
     /// Throws std::invalid_argument for more elements, std::logic_error if there is nothing to go back through, on a
     /// second call, if values that are needed have changed since, or if a parameter is in another tape's backward.
     void backward(Var loss);

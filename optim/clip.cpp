@@ -32,7 +32,7 @@ void add_rows(const Parameter& parameter, std::vector<Values>& all) {
 std::vector<Values> gradient_values(const Parameter& parameter) {
     std::vector<Values> all;
     if (!parameter.requires_grad() || !parameter.has_gradient()) return all;
-    if (parameter.gradient().has_rows()) {
+    if (const Gradient& held = parameter.gradient(); held.has_rows() && !held.is_copied()) {
         add_rows(parameter, all);
     } else {
         Real* g = parameter.gradient().array().data();

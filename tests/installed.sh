@@ -38,7 +38,8 @@ check_version() {  # meson.build's is the one; the newest that CHANGELOG.md has 
 check_headers() {  # nothing on the user's include path but one folder, without what is internal
     [[ $(ls "$include") == embergrad ]] || fail "include/ holds $(ls "$include")"
     local internal
-    for internal in engine/kernels/axis engine/kernels/product/blas engine/kernels/simd; do
+    for internal in engine/{accumulate,lookup_checks} engine/gradient/{gradient_runs,row_sums} \
+        engine/kernels/{axis,simd,product/blas}; do
         [[ ! -e $include/embergrad/$internal.hpp ]] || fail "$internal.hpp is internal, but installed"
     done
     ! "${compiler[@]}" -std=c++20 "${cflags[@]}" -M "$consumer" | grep nlohmann || fail "embergrad.hpp includes JSON"

@@ -26,7 +26,8 @@ MAY_INCLUDE = {
     "models/": ["models/", "layers/", "text/", "vectors/", "optim/", "io/", "engine/"],
 }
 # files that may not include all that their room may: what everything else stands on
-SINGLE = {"engine/array.hpp": [SYSTEM], "engine/array.cpp": [ARRAY, SYSTEM]}
+SINGLE = {"engine/array.hpp": [SYSTEM], "engine/array.cpp": [ARRAY, SYSTEM],
+          **dict.fromkeys(["engine/parameter.hpp", "engine/parameter.cpp"], [GRADIENT, KERNELS, SYSTEM, ARRAY, "engine/parameter.hpp"])}
 # libraries of others -> the only places that may include them
 THIRD_PARTY = {
     "xtensor/": ["engine/array.hpp"],
@@ -118,6 +119,7 @@ def self_test():
         ("engine/ops.hpp", "#include <embergrad/embergrad.hpp>"),
         ("engine/array.hpp", "#include <embergrad/engine/tape.hpp>"),
         ("engine/array.cpp", "#include <embergrad/engine/gradient/row_gradient.hpp>"),
+        ("engine/parameter.hpp", "#include <embergrad/engine/tape.hpp>"),
         ("engine/system/error.hpp", "#include <embergrad/engine/array.hpp>"),
         ("engine/system/memory.cpp", "#include <embergrad/engine/tape.hpp>"),
         ("engine/system/parallel.cpp", "#include <embergrad/engine/kernels/product/blas.hpp>"),

@@ -1,12 +1,14 @@
 #include <embergrad/engine/gradient/gradient.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numeric>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
-#include <cmath>
 #include <embergrad/embergrad.hpp>
 
 #include "support.hpp"
@@ -203,6 +205,30 @@ TEST_CASE("gradient: one held by rows is written out once, by whichever thread a
         CHECK(std::count(read.begin(), read.end(), 3.0) == 4);
         CHECK(table.gradient().has_rows());
     }
+}
+
+TEST_CASE("gradient: who has read it sees it clipped and zeroed") {
+    const Parameter table(zeros({5000, 3}));
+    Tape tape;
+    tape.backward(sum(embedding(tape, table, {4, 4})));
+    const Array& read = table.grad();
+    CHECK(read(4, 0) == 2);
+    clip_grad_value({table}, 0.5);
+    CHECK(read(4, 0) == 0.5);
+    table.zero_grad(false);
+    CHECK(read(4, 0) == 0);
+    CHECK(read.shape() == Shape{5000, 3});
+}
+
+TEST_CASE("gradient: an op that asks for the array of a leaf finds the first lookup's rows first") {
+    const Parameter table(zeros({9, 1}));
+    Tape tape;
+    const Var leaf = tape.leaf(table);
+    constexpr Real kBig = 2 / std::numeric_limits<Real>::epsilon();  // kBig + 1 == kBig
+    for (const Real value : {-kBig, Real{1}, kBig})                  // backward meets the last lookup first
+        leaf.gradient().add(RowGradient({1}, full({1, 1}, value)), false);
+    CHECK(leaf.grad()(1, 0) == 0);  // (kBig + 1) - kBig
+    CHECK_FALSE(std::is_copy_constructible_v<Gradient>);
 }
 
 TEST_CASE("gradient: what was read before is right again when it is read after a change") {

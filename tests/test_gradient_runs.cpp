@@ -5,7 +5,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <embergrad/engine/ops.hpp>
@@ -20,7 +19,7 @@
 
 using namespace embergrad;
 using detail::for_each_run;
-using embergrad::testing::check_refused, embergrad::testing::check_same;
+using embergrad::testing::check_same;
 
 namespace {
 
@@ -189,10 +188,10 @@ TEST_CASE("gradient runs: they cover the trainable values once, and say where th
     for (const bool freeze : {false, true}) {
         CAPTURE(freeze);
         if (freeze) table.freeze_rows({1, 17});
-        look_up(table, {0, 2, 3, 39, 2});
+        look_up(table, {0, 2, 3, 17, 39, 2});
         const Array expected = table.grad();
         table.zero_grad();
-        look_up(table, {0, 2, 3, 39, 2});
+        look_up(table, {0, 2, 3, 17, 39, 2});
         std::vector<int> covered(table.size(), 0);
         for_each_run(table.gradient(), table.trainable_runs(), [&](std::size_t begin, std::size_t end, const Real* g) {
             REQUIRE(begin < end);
@@ -202,7 +201,7 @@ TEST_CASE("gradient runs: they cover the trainable values once, and say where th
             }
         });
         for (std::size_t i = 0; i < covered.size(); ++i) CHECK(covered[i] == (table.is_frozen(i / kD) ? 0 : 1));
-        CHECK(rows_with_gradient(table) == Ids{0, 2, 3, 39});
+        CHECK(rows_with_gradient(table) == (freeze ? Ids{0, 2, 3, 39} : Ids{0, 2, 3, 17, 39}));
         table.zero_grad();
     }
     const Parameter scalar(Array(2));

@@ -1,4 +1,4 @@
-// The values of a gradient by rows: shared arrays, rows held once for many, and who gets to see which.
+// The values of a gradient by rows: held once for many of them, and who gets to see which.
 #include <embergrad/engine/gradient/row_values.hpp>
 
 #include <algorithm>

@@ -40,7 +40,7 @@ Array& Gradient::sum_up() {
 }
 
 void Gradient::add_rows_to_array() {
-    for (const RowGradient& rows : rows_) rows.add_to(array_);
+    for (auto rows = rows_.rbegin(); rows != rows_.rend(); ++rows) rows->add_to(array_);  // the first lookup first
     rows_.clear();
 }
 
@@ -101,16 +101,17 @@ void Gradient::add(Array array) {
 
 /// Puts rows behind those that are there.
 void Gradient::join(std::span<RowGradient> rows, bool sparse) {
-    if (form_ == Form::array || form_ == Form::copy) {
-        Array& sum = target().array;
-        for (const RowGradient& more : rows) more.add_to(sum);
-        return;
-    }
     sparse_ = sparse && (sparse_ || rows_.empty());
-    if (rows_.empty()) rows_.emplace_back();
-    rows_.front().append(rows);
-    const bool is_dear = rows_.front().size() > (*shape_)[0] / 2;  // an array is no dearer then
-    if (!sparse_ && (handed_out_ || is_dear)) array();
+    std::size_t n = rows_.empty() ? 0 : rows_.front().size();
+    for (const RowGradient& more : rows) n += more.size();
+    const bool is_dear = n > (*shape_)[0] / 2;  // an array is no dearer then
+    if (form_ != Form::nothing || (!sparse_ && (handed_out_ || is_dear))) {
+        Array& sum = array();
+        for (const RowGradient& more : rows) more.add_to(sum);
+    } else {
+        if (rows_.empty()) rows_.emplace_back();
+        rows_.front().append(rows);
+    }
 }
 
 const Array& Gradient::read() {
@@ -134,11 +135,8 @@ void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> t
 }
 
 void Gradient::zero() {
-    if (!rows_.empty()) {
-        rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
-        shrink(array_);
-        form_ = Form::nothing;
-    }
+    if (form_ == Form::copy) target();  // whoever has read it sees the zeros
+    if (!rows_.empty()) rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
     if (form_ == Form::array) fill_zeros(array_);
 }
 

@@ -24,6 +24,10 @@ public:
         bool add;
     };
 
+    Gradient() = default;
+    Gradient(const Gradient&) = delete;  // what is added to a copy arrives nowhere
+    Gradient& operator=(const Gradient&) = delete;
+
     /// For a value of this shape, which is kept by address. Only a parameter's gradient takes rows.
     void bind(const Shape& shape, bool takes_rows) {
         shape_ = &shape;
@@ -86,6 +90,8 @@ public:
     /// Only where is_array().
     const Array& held_array() const { return array_; }
     bool has_rows() const { return !rows_.empty(); }
+    /// Whether the rows have been read: the array holds their sum, too.
+    bool is_copied() const { return form_ == Form::copy; }
     /// All rows in their order. Only where has_rows(), of a parameter.
     const RowGradient& rows() const { return rows_.front(); }
     RowGradient& mutable_rows();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include <embergrad/engine/gradient/gradient.hpp>
 #include <embergrad/engine/gradient/row_sums.hpp>

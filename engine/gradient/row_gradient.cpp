@@ -5,6 +5,8 @@
 #include <utility>
 
 #include <embergrad/engine/gradient/row_sums.hpp>
+#include <embergrad/engine/kernels/elementwise.hpp>
+#include <embergrad/engine/kernels/prefetch.hpp>
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -101,10 +103,10 @@ void RowGradient::add_to(Array& dense) const {
     check_fits(dense.shape());
     const std::size_t d = width();
     const auto from = reader();
+    const auto row_of = [&](std::size_t i) { return dense.data() + static_cast<std::size_t>(rows_[i]) * d; };
     for (std::size_t i = 0; i < size(); ++i) {
-        const Real* value = from.row(i);
-        Real* target = dense.data() + static_cast<std::size_t>(rows_[i]) * d;
-        for (std::size_t j = 0; j < d; ++j) target[j] += value[j];
+        if (i + detail::kPrefetch < size()) detail::prefetch_row(row_of(i + detail::kPrefetch), d);
+        detail::put_scaled(from.row(i), d, 1, true, row_of(i));
     }
 }
 

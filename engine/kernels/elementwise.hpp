@@ -31,7 +31,7 @@ template <class Value>
     put_many(y, n, add, value);
 }
 
-/// y = factor x, or added to y; y may be x.
+/// y = factor x, or added to y; y may be x where it is not added to.
 void put_scaled(const Real* x, std::size_t n, Real factor, bool add, Real* y);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
