@@ -135,9 +135,8 @@ void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> t
 }
 
 void Gradient::zero() {
-    if (form_ == Form::copy) target();  // whoever has read it sees the zeros
     if (!rows_.empty()) rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
-    if (form_ == Form::array) fill_zeros(array_);
+    if (form_ == Form::array || form_ == Form::copy) fill_zeros(array_);
 }
 
 void Gradient::check_fits() const {
