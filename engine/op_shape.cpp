@@ -181,10 +181,10 @@ Var concat(std::span<const Var> parts, std::int64_t axis) {
                 const AlongAxis along(part.shape(), resolved);
                 const std::size_t n = along.n * along.inner;
                 if (part.needs_grad()) {
-                    const Real* dy = y.grad().data() + at;
+                    const Real* dy = y.grad().data();
                     const detail::Accumulation dx(part);
                     for (std::size_t i = 0; i < along.outer; ++i)
-                        dx.add(i * n, n, [=](std::size_t j) { return dy[i * row + j]; });
+                        dx.add(i * n, n, [=](std::size_t j) { return dy[at + i * row + j]; });
                 }
                 at += n;
             }
