@@ -17,8 +17,8 @@ Integer load(const char* from) {
     return value;
 }
 
-/// The buffer that pieces of a text are views into. To load as many bytes of each, whatever its length, takes no branch
-/// on that length, but reads what stands behind a short piece: only a buffer that holds those bytes allows it.
+/// The buffer that pieces of a text are views into. Loading eight bytes whatever a piece's length takes no branch on
+/// the length, but also reads what stands behind a short piece. Inside the buffer that is allowed.
 class ReadableMemory {
 public:
     /// No known buffer: nothing behind a piece may be read.

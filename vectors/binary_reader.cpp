@@ -218,7 +218,7 @@ private:
         if (block_.words.size() >= std::min(kBatch, options_.limit - tally_.kept())) pass_on();
     }
 
-    /// Passed on at once: a bad word is an error before any that follows.
+    /// Passed on at once, so that it comes before any error behind it.
     void refuse(std::string reason) {
         block_.refuse(std::move(reason));
         pass_on();

@@ -37,8 +37,8 @@ public:
     /// All three must outlive it.
     VectorTally(const std::string& name, const WordVectorsOptions& options, VectorSink& sink, VectorFormat format);
 
-    /// Takes the block in: its vectors go to the sink as far as the limit allows, and so far its lines are counted.
-    /// Throws for a bad line unless such are to be skipped.
+    /// Hands the block's vectors to the sink, as far as the limit goes, and counts its lines up to there. Throws for a
+    /// bad line unless such are to be skipped.
     void take(VectorBlock& block);
     /// Whether as many words are kept as are wanted.
     bool full() const { return kept_ >= options_.limit; }
