@@ -7,7 +7,6 @@
 #include <embergrad/engine/system/ordered_stages.hpp>
 #include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/text/utf8.hpp>
-#include <embergrad/vectors/line_blocks.hpp>
 #include <embergrad/vectors/lines.hpp>
 #include <embergrad/vectors/reader.hpp>
 #include <embergrad/vectors/real_parser.hpp>
@@ -17,6 +16,66 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 constexpr std::size_t kFewWords = 10'000;  // for fewer, growing the table is cheaper than counting all lines
+constexpr std::size_t kLongestLine = std::size_t{64} << 20;
+constexpr std::size_t kBehind = 64;  // bytes behind a block's text that the parser may load
+
+// ---- blocks of lines -----------------------------------------------------------------------------------------------
+
+/// Some lines of a text.
+struct LineBlock {
+    std::vector<char> bytes;  // grows only: what is overwritten next is not cleared
+    std::size_t size = 0;     // of the text; behind it a \n, if there is room for it, and bytes of any value
+
+    std::string_view text() const { return {bytes.data(), size}; }
+    ReadableMemory memory() const { return ReadableMemory({bytes.data(), bytes.size()}); }
+};
+
+/// A text in blocks of whole lines: what was read behind the last \n of a block begins the next.
+class LineBlocks {
+public:
+    /// The name, which must outlive it, begins the messages.
+    LineBlocks(std::unique_ptr<ByteSource> source, const std::string& name, std::size_t block_bytes)
+        : source_(std::move(source)), name_(name), block_bytes_(block_bytes) {}
+
+    /// The next block: about block_bytes (more only for a longer line), ended by a \n but perhaps for the last; false
+    /// at the end.
+    bool next(LineBlock& block) {
+        std::vector<char>& bytes = block.bytes;
+        if (bytes.size() < rest_.size()) bytes.resize(rest_.size());
+        std::copy(rest_.begin(), rest_.end(), bytes.begin());
+        std::size_t size = std::exchange(rest_, {}).size();
+        std::size_t line_end = std::string_view::npos;
+        while (!ended_ && line_end == std::string_view::npos) {
+            require<std::runtime_error>(size < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20,
+                                        " MiB");
+            const std::size_t room =
+                std::min(block_bytes_, source_->size().value_or(block_bytes_) + 1);  // small texts are many
+            if (bytes.size() < size + room + kBehind) bytes.resize(size + room + kBehind);
+            const std::size_t got = source_->read(std::span(bytes).subspan(size, room));
+            ended_ = got < room;
+            const std::size_t last = std::string_view(bytes.data() + size, got).rfind('\n');
+            if (last != std::string_view::npos) line_end = size + last + 1;
+            size += got;
+        }
+        block.size = ended_ ? size : line_end;
+        rest_.assign(bytes.data() + block.size, size - block.size);
+        if (block.size < bytes.size()) bytes[block.size] = '\n';  // a digit of before would lengthen the last number
+        return block.size > 0;
+    }
+    /// Whether the last block was the last.
+    bool at_end() const { return ended_ && rest_.empty(); }
+    std::optional<std::size_t> size() const { return source_->size(); }
+    std::optional<double> fraction() const { return source_->fraction(); }
+
+private:
+    std::unique_ptr<ByteSource> source_;
+    const std::string& name_;
+    std::size_t block_bytes_;
+    std::string rest_;  // what was read behind the last \n
+    bool ended_ = false;
+};
+
+// ---- what is in them -----------------------------------------------------------------------------------------------
 
 /// A piece of the file, and what is in it. Used again for others.
 struct Piece {
@@ -55,6 +114,8 @@ void parse(Piece& piece, std::size_t d, const VectorSink& sink) {
     }
     block.lines = lines.number();
 }
+
+// ---- the file ------------------------------------------------------------------------------------------------------
 
 /// The reading of one file.
 class TextReader : public OrderedStages {
