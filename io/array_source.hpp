@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -60,8 +59,8 @@ private:
 /// What `read_arrays` makes of a file. Only a pipe is held in memory: its size must be known before arrays are
 /// allocated.
 template <class ReadArrays>
-auto read_array_file(const std::filesystem::path& path, std::string_view format, ReadArrays read_arrays) {
-    const std::string name = path.string();
+auto read_array_file(const std::string& path, std::string_view format, ReadArrays read_arrays) {
+    const std::string name = path;
     FileReader file(path);
     const bool sized = file.size().value_or(0) > 0;
     const std::string bytes = sized ? "" : file.read_rest();

@@ -137,8 +137,8 @@ std::unique_ptr<ByteSource> decompressed_if_need_be(std::unique_ptr<ByteSource> 
 
 }  // namespace
 
-std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path) {
-    return decompressed_if_need_be(plain_source(FileReader(path)), path.string());
+std::unique_ptr<ByteSource> open_source(const std::string& path) {
+    return decompressed_if_need_be(plain_source(FileReader(path)), path);
 }
 
 std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view source_name) {

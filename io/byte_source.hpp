@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,7 +27,7 @@ public:
 
 /// A file's bytes, decompressed if they begin as gzip does (one member or several). Throws std::runtime_error with the
 /// path and the reason: what read_file says, and damaged or cut off gzip data.
-std::unique_ptr<ByteSource> open_source(const std::filesystem::path& path);
+std::unique_ptr<ByteSource> open_source(const std::string& path);
 /// The same for bytes in memory, which must stay there. source_name begins the messages.
 std::unique_ptr<ByteSource> open_source(std::string_view bytes, std::string_view source_name);
 

@@ -78,14 +78,14 @@ std::string detail::npy_header_bytes(const Shape& shape) {
     return std::string(detail::kNpyMagic) + '\x01' + '\0' + std::string(length, 2) + text;
 }
 
-void save_npy(const std::filesystem::path& path, const Array& array) {
+void save_npy(const std::string& path, const Array& array) {
     const std::string header = detail::npy_header_bytes(array.shape());
     const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(header)),
                                                  std::as_bytes(std::span(array.data(), array.size()))};
     write_file_atomically(path, pieces);
 }
 
-Array load_npy(const std::filesystem::path& path) { return detail::read_array_file(path, kFormat, read_npy); }
+Array load_npy(const std::string& path) { return detail::read_array_file(path, kFormat, read_npy); }
 
 Array parse_npy(std::span<const std::byte> bytes, std::string_view source_name) {
     ArraySource source(source_name, kFormat, detail::plain_source(bytes));

@@ -108,7 +108,7 @@ std::string detail::safetensors_header_bytes(const std::vector<NamedShape>& tens
     return std::string(reinterpret_cast<const char*>(&length), detail::kSafeTensorsLengthBytes) + text;
 }
 
-void save_safetensors(const std::filesystem::path& path, const StateDict& tensors,
+void save_safetensors(const std::string& path, const StateDict& tensors,
                       const std::map<std::string, std::string>& metadata) {
     const std::vector<const NamedArray*> sorted = sorted_by_name(tensors);
     std::vector<detail::NamedShape> shapes;
@@ -120,7 +120,7 @@ void save_safetensors(const std::filesystem::path& path, const StateDict& tensor
     write_file_atomically(path, pieces);
 }
 
-SafeTensors load_safetensors(const std::filesystem::path& path) {
+SafeTensors load_safetensors(const std::string& path) {
     return detail::read_array_file(path, kFormat, read_safetensors);
 }
 

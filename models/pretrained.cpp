@@ -142,9 +142,8 @@ PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& 
     return std::move(matches.report);
 }
 
-PretrainedReport load_pretrained(const Embedding& embedding, const std::filesystem::path& path,
-                                 const Vocabulary& vocabulary, const WordVectorsOptions& options,
-                                 const PretrainedLookup& lookup) {
+PretrainedReport load_pretrained(const Embedding& embedding, const std::string& path, const Vocabulary& vocabulary,
+                                 const WordVectorsOptions& options, const PretrainedLookup& lookup) {
     check_vocabulary(embedding, vocabulary);  // before a long file is read
     const WordVectors vectors = WordVectors::load(path, only_words_of(vocabulary, options, lookup));
     return load_pretrained(embedding, vectors, vocabulary, lookup);
@@ -164,9 +163,8 @@ PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, con
     return {std::move(embedding), std::move(matches.report)};
 }
 
-PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const std::filesystem::path& path,
-                                               Rng& rng, const PretrainedOptions& options,
-                                               const WordVectorsOptions& file) {
+PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const std::string& path, Rng& rng,
+                                               const PretrainedOptions& options, const WordVectorsOptions& file) {
     const WordVectors vectors = WordVectors::load(path, only_words_of(vocabulary, file, options.lookup));
     return initialize_with_pretrained(vocabulary, vectors, rng, options);
 }

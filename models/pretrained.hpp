@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -45,9 +44,8 @@ PretrainedReport load_pretrained(const Embedding& embedding, const WordVectors& 
                                  const PretrainedLookup& lookup = {});
 /// The same from a file, of which no more than the vocabulary's vectors is held. Errors also as WordVectors::load; the
 /// numbers of other words are not looked at, and duplicates are counted among the vocabulary's.
-PretrainedReport load_pretrained(const Embedding& embedding, const std::filesystem::path& path,
-                                 const Vocabulary& vocabulary, const WordVectorsOptions& options = {},
-                                 const PretrainedLookup& lookup = {});
+PretrainedReport load_pretrained(const Embedding& embedding, const std::string& path, const Vocabulary& vocabulary,
+                                 const WordVectorsOptions& options = {}, const PretrainedLookup& lookup = {});
 
 struct PretrainedOptions {
     double std = 0.1;     ///< of the rows of words without a vector
@@ -69,8 +67,8 @@ struct PretrainedEmbedding {
 PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const WordVectors& vectors, Rng& rng,
                                                const PretrainedOptions& options = {});
 /// The same from a file; errors also as WordVectors::load.
-PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const std::filesystem::path& path,
-                                               Rng& rng, const PretrainedOptions& options = {},
+PretrainedEmbedding initialize_with_pretrained(const Vocabulary& vocabulary, const std::string& path, Rng& rng,
+                                               const PretrainedOptions& options = {},
                                                const WordVectorsOptions& file = {});
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

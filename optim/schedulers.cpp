@@ -4,11 +4,35 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/optim/saved_values.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+
+struct Schedule::Kind {
+    std::variant<StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LambdaLR, LinearLR, ConstantLR, SequentialLR>
+        one;
+};
+
+Schedule::Schedule(StepLR one) : kind_(new Kind{one}) {}
+Schedule::Schedule(MultiStepLR one) : kind_(new Kind{std::move(one)}) {}
+Schedule::Schedule(ExponentialLR one) : kind_(new Kind{one}) {}
+Schedule::Schedule(CosineAnnealingLR one) : kind_(new Kind{one}) {}
+Schedule::Schedule(LambdaLR one) : kind_(new Kind{std::move(one)}) {}
+Schedule::Schedule(LinearLR one) : kind_(new Kind{one}) {}
+Schedule::Schedule(ConstantLR one) : kind_(new Kind{one}) {}
+Schedule::Schedule(SequentialLR one) : kind_(new Kind{std::move(one)}) {}
+Schedule::Schedule(const Schedule& other) : kind_(new Kind(other.kind())) {}
+Schedule& Schedule::operator=(const Schedule& other) {
+    if (this != &other) *kind_ = Kind(other.kind());  // a copy first: other may be a part of this
+    return *this;
+}
+Schedule::~Schedule() = default;
+
 namespace {
 
 /// Whom a rate is for, and when.
@@ -152,7 +176,7 @@ Fields fields(SequentialLR& s, std::size_t groups) {
 // ---- any schedule ---------------------------------------------------------------------------------------------------
 
 double rate(const Schedule& schedule, const Moment& at) {
-    return std::visit([&](const auto& kind) { return rate(kind, at); }, schedule.kind);
+    return std::visit([&](const auto& kind) { return rate(kind, at); }, schedule.kind().one);
 }
 
 /// Of all groups. Throws std::invalid_argument if one is not finite or negative.
@@ -167,7 +191,7 @@ std::vector<double> rates(const Schedule& schedule, const std::vector<double>& b
 }
 
 Fields fields(Schedule& schedule, std::size_t groups) {
-    return std::visit([&](auto& kind) { return fields(kind, groups); }, schedule.kind);
+    return std::visit([&](auto& kind) { return fields(kind, groups); }, schedule.kind().one);
 }
 
 /// The first; the schedule stays as it is.
@@ -267,7 +291,7 @@ void LRScheduler::load_state_dict(const std::map<std::string, std::string>& stat
     require(saved.problems().empty(), "LRScheduler: the state does not fit; nothing was loaded:", saved.problems());
 
     std::vector<double> loaded = rates(schedule, bases, epoch);
-    std::swap(schedule_, schedule);
+    schedule_ = schedule;
     std::swap(bases_, bases);
     set(epoch, std::move(loaded));
     for (std::size_t g = 0; g < current.size(); ++g) optimizer_->param_groups()[g].lr = current[g];

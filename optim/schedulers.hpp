@@ -5,9 +5,8 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include <embergrad/optim/optimizer.hpp>
@@ -59,7 +58,7 @@ struct ConstantLR {
     std::int64_t total_iters = 5;  ///< >= 1
 };
 
-struct Schedule;
+class Schedule;
 
 /// One schedule after another: the second from epoch milestones[0] on, the third from milestones[1] on. Each counts
 /// its epochs from 0.
@@ -69,19 +68,26 @@ struct SequentialLR {
 };
 
 /// Any of these schedules.
-struct Schedule {
-    using Kind = std::variant<StepLR, MultiStepLR, ExponentialLR, CosineAnnealingLR, LambdaLR, LinearLR, ConstantLR,
-                              SequentialLR>;
-    Schedule(StepLR one) : kind(one) {}
-    Schedule(MultiStepLR one) : kind(std::move(one)) {}
-    Schedule(ExponentialLR one) : kind(one) {}
-    Schedule(CosineAnnealingLR one) : kind(one) {}
-    Schedule(LambdaLR one) : kind(std::move(one)) {}
-    Schedule(LinearLR one) : kind(one) {}
-    Schedule(ConstantLR one) : kind(one) {}
-    Schedule(SequentialLR one) : kind(std::move(one)) {}
+class Schedule {
+public:
+    Schedule(StepLR one);
+    Schedule(MultiStepLR one);
+    Schedule(ExponentialLR one);
+    Schedule(CosineAnnealingLR one);
+    Schedule(LambdaLR one);
+    Schedule(LinearLR one);
+    Schedule(ConstantLR one);
+    Schedule(SequentialLR one);
+    Schedule(const Schedule& other);
+    Schedule& operator=(const Schedule& other);
+    ~Schedule();
 
-    Kind kind;
+    struct Kind;  // a variant of them, which only schedulers.cpp needs to see
+    const Kind& kind() const { return *kind_; }
+    Kind& kind() { return *kind_; }
+
+private:
+    std::unique_ptr<Kind> kind_;
 };
 
 /// base min(1, (e + 1) / epochs): a linear rise that begins at base / epochs. Throws std::invalid_argument unless

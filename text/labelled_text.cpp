@@ -28,7 +28,7 @@ std::size_t checked_tab(std::string_view line, const LineReader& lines) {
 
 /// Reads the file; number_of(label, lines) gives each label its number.
 template <class NumberOf>
-LabelledText read(const std::filesystem::path& path, NumberOf number_of) {
+LabelledText read(const std::string& path, NumberOf number_of) {
     LabelledText result;
     LineReader lines(path);
     while (const std::optional<std::string_view> line = lines.next_text()) {
@@ -41,7 +41,7 @@ LabelledText read(const std::filesystem::path& path, NumberOf number_of) {
 
 }  // namespace
 
-LabelledText read_labelled_text(const std::filesystem::path& path) {
+LabelledText read_labelled_text(const std::string& path) {
     Numbers arrival;
     LabelledText result = read(path, [&](std::string_view label, const LineReader&) {
         const auto known = arrival.find(label);
@@ -57,7 +57,7 @@ LabelledText read_labelled_text(const std::filesystem::path& path) {
     return result;
 }
 
-LabelledText read_labelled_text(const std::filesystem::path& path, std::span<const std::string> label_names) {
+LabelledText read_labelled_text(const std::string& path, std::span<const std::string> label_names) {
     Numbers numbers;
     for (const std::string& name : label_names) {
         const bool is_new = numbers.emplace(name, static_cast<std::int64_t>(numbers.size())).second;

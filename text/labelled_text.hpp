@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,10 +23,10 @@ struct LabelledText {
 /// the same labels agree. An empty file has no texts.
 /// Throws std::runtime_error "path:line: what" for an empty line, a line without a tab, an empty label and bytes that
 /// are not UTF-8, and with path and reason for a file that cannot be read.
-LabelledText read_labelled_text(const std::filesystem::path& path);
+LabelledText read_labelled_text(const std::string& path);
 
 /// The same with labels numbered as in label_names (those of the training data), which the result repeats. A label that
 /// is not among them is an error like those above. Throws std::invalid_argument for names that repeat.
-LabelledText read_labelled_text(const std::filesystem::path& path, std::span<const std::string> label_names);
+LabelledText read_labelled_text(const std::string& path, std::span<const std::string> label_names);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -8,7 +8,7 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-LineReader::LineReader(const std::filesystem::path& path) : path_(path.string()), text_(read_file(path)) {}
+LineReader::LineReader(const std::string& path) : path_(path), text_(read_file(path)) {}
 
 std::optional<std::string_view> LineReader::next() {
     ++number_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,7 +14,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 class LineReader {
 public:
     /// Reads the whole file. Throws std::runtime_error with the path and the reason.
-    explicit LineReader(const std::filesystem::path& path);
+    explicit LineReader(const std::string& path);
     LineReader(const LineReader&) = delete;
     LineReader& operator=(const LineReader&) = delete;
 

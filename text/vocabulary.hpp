@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -89,10 +88,10 @@ public:
     ///     <PAD>\t0                     token, tab, count: by id, the special tokens first
     ///
     /// Tokens are written byte for byte (they hold no white space). Throws std::runtime_error with path and reason.
-    void save(const std::filesystem::path& path) const;
+    void save(const std::string& path) const;
     /// Reads what save() wrote and nothing else: the same tokens, ids, counts and tokenizer. Throws std::runtime_error
     /// "path:line: what" for anything that is not as above: counts that rise, tokens that repeat, a file cut short.
-    static Vocabulary load(const std::filesystem::path& path);
+    static Vocabulary load(const std::string& path);
 
 private:
     static constexpr std::size_t kSpecials = 4;

@@ -82,7 +82,7 @@ void next_entry(LineReader& lines, TokenTable& table, std::size_t specials) {
 
 }  // namespace
 
-void Vocabulary::save(const std::filesystem::path& path) const {
+void Vocabulary::save(const std::string& path) const {
     const TokenizerOptions& options = tokenizer_.options();
     std::string text(kFirstLine);
     text += options.lowercase ? "\nlowercase 1" : "\nlowercase 0";
@@ -96,7 +96,7 @@ void Vocabulary::save(const std::filesystem::path& path) const {
     write_file_atomically(path, text);
 }
 
-Vocabulary Vocabulary::load(const std::filesystem::path& path) {
+Vocabulary Vocabulary::load(const std::string& path) {
     LineReader lines(path);
     if (lines.next() != kFirstLine || !lines.complete())
         lines.fail("not a vocabulary: its first line would be \"", kFirstLine, "\"");

@@ -2,12 +2,13 @@
 #include <embergrad/vectors/word_list.hpp>
 
 #include <cstdint>
+#include <filesystem>
 
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-WordList::WordList(const std::filesystem::path& path) : lines_(path) {
+WordList::WordList(const std::string& path) : lines_(path) {
     while (const std::optional<std::string_view> line = lines_.next_text()) {
         if (words_.empty() && begins_vocabulary(*line)) {
             take_vocabulary(path);
@@ -18,8 +19,8 @@ WordList::WordList(const std::filesystem::path& path) : lines_(path) {
     }
 }
 
-void WordList::take_vocabulary(const std::filesystem::path& path) {
-    require<std::runtime_error>(std::filesystem::is_regular_file(path), path.string(),
+void WordList::take_vocabulary(const std::string& path) {
+    require<std::runtime_error>(std::filesystem::is_regular_file(path), path,
                                 ": a vocabulary cannot be read from a pipe");
     vocabulary_ = Vocabulary::load(path);
     for (std::size_t id = 0; id < vocabulary_->size(); ++id)

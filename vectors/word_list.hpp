@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,13 +17,13 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 class WordList {
 public:
     /// Throws std::runtime_error "path:line: what" for an empty line and for a damaged vocabulary, and as read_file.
-    explicit WordList(const std::filesystem::path& path);
+    explicit WordList(const std::string& path);
 
     std::size_t size() const { return words_.size(); }
     std::string_view operator[](std::size_t row) const { return words_[row]; }
 
 private:
-    void take_vocabulary(const std::filesystem::path& path);
+    void take_vocabulary(const std::string& path);
 
     LineReader lines_;
     std::optional<Vocabulary> vocabulary_;

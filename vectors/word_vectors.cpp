@@ -93,7 +93,7 @@ std::size_t count(std::string_view text, char byte) {
 
 /// How many lines a file has, counted in all of it. That takes a tenth of the time of reading the vectors, and saves
 /// growing the table.
-std::size_t count_lines(const std::filesystem::path& path) {
+std::size_t count_lines(const std::string& path) {
     const std::unique_ptr<detail::ByteSource> source = detail::open_source(path);
     std::vector<char> buffer(std::size_t{256} << 10);  // stays in the cache
     std::size_t lines = 0;
@@ -120,7 +120,7 @@ WordVectorsReport read_vectors(detail::VectorFile file, const WordVectorsOptions
     const VectorFormat format =
         options.format ? *options.format : detail::detect_format(detail::peek(file.source, sample), file.name);
     require(detail::is_array(format) || options.words.empty(), "WordVectors: ", file.name, " is ", to_string(format),
-            ", which has its words itself: there is none to take from ", options.words.string());
+            ", which has its words itself: there is none to take from ", options.words);
     require(format == VectorFormat::safetensors || options.tensor.empty(), "WordVectors: ", file.name, " is ",
             to_string(format), ", which has no tensor ", options.tensor);
     switch (format) {
@@ -161,8 +161,8 @@ WordVectors WordVectors::parse(std::string_view text, std::string_view source_na
     return read({detail::open_source(text, source_name), std::string(source_name)}, options);
 }
 
-WordVectors WordVectors::load(const std::filesystem::path& path, const WordVectorsOptions& options) {
-    detail::VectorFile file{detail::open_source(path), path.string()};
+WordVectors WordVectors::load(const std::string& path, const WordVectorsOptions& options) {
+    detail::VectorFile file{detail::open_source(path), path};
     if (file.source->size()) file.count_lines = [&] { return count_lines(path); };  // a pipe is not opened twice
     return read(std::move(file), options);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -41,7 +40,7 @@ struct WordVectorsOptions {
     std::function<bool(std::string_view word)> wanted = {};
     /// For npy and safetensors: a file with the words, one a line in the order of the rows, or what Vocabulary::save
     /// wrote.
-    std::filesystem::path words = {};
+    std::string words = {};
     /// The tensor's name in a safetensors file; if it is not given: embedding.weight, embeddings.weight, embeddings,
     /// or the only tensor there is.
     std::string tensor = {};
@@ -53,7 +52,7 @@ struct WordVectorsOptions {
 struct WordVectorsSaveOptions {
     /// The second file, for the formats that have one: npy and safetensors (the words, one a line in the order of the
     /// rows) and projector (metadata.tsv). Must be given for these, and not for others.
-    std::filesystem::path words = {};
+    std::string words = {};
     bool skip_unwritable = false;  ///< leave out what the format cannot hold; otherwise the first such word is an error
     /// Called after each piece of about a MiB; words are those whose vectors are written. (The array of npy and
     /// safetensors is one piece, of which it is not told.) False ends the writing with std::runtime_error.
@@ -105,7 +104,7 @@ public:
     /// for a file that cannot be read, that holds no vectors, or whose lines have another number of numbers than the
     /// options or the header say. Throws std::invalid_argument for a dimension or a limit of 0, for the format
     /// projector, and for words or a tensor where the format has none.
-    static WordVectors load(const std::filesystem::path& path, const WordVectorsOptions& options = {});
+    static WordVectors load(const std::string& path, const WordVectorsOptions& options = {});
     /// The same for a file's bytes. source_name begins the messages.
     static WordVectors parse(std::string_view text, std::string_view source_name,
                              const WordVectorsOptions& options = {});
@@ -132,8 +131,7 @@ public:
     /// All but npy and safetensors take only finite numbers, and no table without words or numbers. Before anything is
     /// written, throws std::invalid_argument "WordVectors::save: word 17, ..." (the row) that says which word cannot be
     /// held and what can hold it. Throws std::runtime_error if a file cannot be written.
-    std::size_t save(const std::filesystem::path& path, VectorFormat format,
-                     const WordVectorsSaveOptions& options = {}) const;
+    std::size_t save(const std::string& path, VectorFormat format, const WordVectorsSaveOptions& options = {}) const;
 
     /// N.
     std::size_t size() const { return words_.size(); }

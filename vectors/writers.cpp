@@ -3,6 +3,7 @@
 #include <bit>
 #include <charconv>
 #include <cstdint>
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -131,7 +132,7 @@ void append_label(std::string_view word, std::span<const Real>, std::string& to)
 /// Tells who asked how far the writing is.
 class Progress {
 public:
-    Progress(const WordVectorsSaveOptions& options, const fs::path& path, std::size_t total)
+    Progress(const WordVectorsSaveOptions& options, const std::string& path, std::size_t total)
         : tell_(options.on_progress), path_(path), total_(total) {}
 
     void advance(std::size_t rows, std::size_t bytes, bool vectors) {
@@ -139,12 +140,12 @@ public:
         if (vectors) state_.words += rows;
         state_.bytes += bytes;
         state_.fraction = static_cast<double>(done_) / static_cast<double>(total_);
-        if (tell_ && !tell_(state_)) fail<std::runtime_error>("cannot write ", path_.string(), ": it was stopped");
+        if (tell_ && !tell_(state_)) fail<std::runtime_error>("cannot write ", path_, ": it was stopped");
     }
 
 private:
     const std::function<bool(const WordVectorsProgress&)>& tell_;
-    const fs::path& path_;
+    const std::string& path_;
     std::size_t total_;  // rows, of both files
     std::size_t done_ = 0;
     WordVectorsProgress state_;
@@ -186,7 +187,7 @@ void write_rows(AtomicFile& file, const Table& table, Append append, std::size_t
     }
 }
 
-void write_single_file(const fs::path& path, std::string_view header, const Table& table, Append append,
+void write_single_file(const std::string& path, std::string_view header, const Table& table, Append append,
                        Progress progress) {
     AtomicFile file(path);
     file.write(header);
@@ -195,7 +196,7 @@ void write_single_file(const fs::path& path, std::string_view header, const Tabl
 }
 
 /// The words in a file of their own. Both files are on the disk before either takes its place.
-void write_two_files(const fs::path& path, std::string_view header, Append append, const fs::path& words,
+void write_two_files(const std::string& path, std::string_view header, Append append, const std::string& words,
                      Append append_one, const Table& table, Progress progress) {
     AtomicFile file(path), labels(words);
     write_rows(labels, table, append_one, 0, progress);
@@ -214,14 +215,14 @@ std::string array_header(VectorFormat format, const Shape& shape) {
 
 // ---- checks --------------------------------------------------------------------------------------------------------
 
-void check_words_file(const fs::path& path, VectorFormat format, const fs::path& words) {
+void check_words_file(const std::string& path, VectorFormat format, const std::string& words) {
     if (!detail::has_words_file(format))
         return require(words.empty(), "WordVectors::save: ", to_string(format),
-                       " has the words beside their vectors: there is no second file ", words.string(), " to write");
+                       " has the words beside their vectors: there is no second file ", words, " to write");
     require(!words.empty(), "WordVectors::save: ", to_string(format),
             " needs a second file for the words: say its name in WordVectorsSaveOptions::words");
     require(fs::weakly_canonical(fs::absolute(path)) != fs::weakly_canonical(fs::absolute(words)),
-            "WordVectors::save: ", path.string(), " cannot hold both the vectors and the words: name two files");
+            "WordVectors::save: ", path, " cannot hold both the vectors and the words: name two files");
 }
 
 void check_dimension(VectorFormat format, std::size_t d) {
@@ -259,7 +260,8 @@ void check_reads_back(VectorFormat format, std::string_view header, const Table&
 
 }  // namespace
 
-std::size_t WordVectors::save(const fs::path& path, VectorFormat format, const WordVectorsSaveOptions& options) const {
+std::size_t WordVectors::save(const std::string& path, VectorFormat format,
+                              const WordVectorsSaveOptions& options) const {
     check_words_file(path, format, options.words);
     check_dimension(format, dimension());
     const Rows rows = detail::writable_rows(*this, format, options.skip_unwritable);

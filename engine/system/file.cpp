@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -21,11 +22,11 @@ namespace {
 constexpr std::size_t kLargestCall = std::size_t{1} << 30;  // some systems refuse 2 GiB in one read or write
 constexpr std::size_t kFirstRead = std::size_t{64} << 10;
 
-[[noreturn]] void fail_to(std::string_view what, const std::filesystem::path& path, std::string_view reason) {
-    fail<std::runtime_error>("cannot ", what, " ", path.string(), ": ", reason);
+[[noreturn]] void fail_to(std::string_view what, const std::string& path, std::string_view reason) {
+    fail<std::runtime_error>("cannot ", what, " ", path, ": ", reason);
 }
 
-[[noreturn]] void fail_to(std::string_view what, const std::filesystem::path& path, int error) {
+[[noreturn]] void fail_to(std::string_view what, const std::string& path, int error) {
     fail_to(what, path, std::generic_category().message(error));
 }
 
@@ -52,15 +53,15 @@ private:
     int number_;
 };
 
-Descriptor open_to_read(const std::filesystem::path& path, int flags = 0) {
+Descriptor open_to_read(const std::string& path, int flags = 0) {
     return Descriptor(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags); }));
 }
 
 /// A new file that removes itself unless it is renamed. Errors name the path it is meant to become.
 class TemporaryFile {
 public:
-    explicit TemporaryFile(std::filesystem::path target)
-        : target_(std::move(target)), path_(target_.parent_path()), file_(create()) {}
+    explicit TemporaryFile(const std::filesystem::path& target)
+        : target_(target), path_(target.parent_path()), file_(create()) {}
     TemporaryFile(const TemporaryFile&) = delete;
     TemporaryFile& operator=(const TemporaryFile&) = delete;
     ~TemporaryFile() {
@@ -103,27 +104,28 @@ private:
         }
     }
 
-    std::filesystem::path target_, path_;
+    std::string target_;
+    std::filesystem::path path_;
     Descriptor file_;
     bool renamed_ = false;
 };
 
 /// Where writing to path ends up, links followed. (canonical() knows only what exists.)
-std::filesystem::path target_of(const std::filesystem::path& path) {
+std::filesystem::path target_of(const std::string& path) {
     std::error_code none;
     const std::filesystem::path canonical = std::filesystem::canonical(path, none);
-    return none ? path : canonical;
+    return none ? std::filesystem::path(path) : canonical;
 }
 
 }  // namespace
 
 struct AtomicFile::Files {
-    std::filesystem::path path;
+    std::string path;
     Descriptor folder;
     TemporaryFile file;
 };
 
-AtomicFile::AtomicFile(const std::filesystem::path& path) {
+AtomicFile::AtomicFile(const std::string& path) {
     const std::filesystem::path target = target_of(path);
     struct stat old {};
     const bool replaces = ::stat(target.c_str(), &old) == 0;
@@ -132,7 +134,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) {
     if (replaces && !S_ISREG(old.st_mode)) fail_to("write", path, "not a file");
 
     const std::filesystem::path parent = target.parent_path();
-    Descriptor folder = open_to_read(parent.empty() ? "." : parent, O_DIRECTORY);
+    Descriptor folder = open_to_read(parent.empty() ? "." : parent.string(), O_DIRECTORY);
     if (folder.get() < 0) fail_to("write", path, errno);
     files_.reset(new Files{path, std::move(folder), TemporaryFile(target)});
     if (replaces) files_->file.set_permissions(old.st_mode);
@@ -156,24 +158,24 @@ void AtomicFile::commit() {
         fail_to("fsync the folder of", files_->path, errno);  // EINVAL: has no such thing
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> pieces) {
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
     AtomicFile file(path);
     for (const std::span<const std::byte> piece : pieces) file.write(piece);
     file.commit();
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
+void write_file_atomically(const std::string& path, std::string_view text) {
     const std::span<const std::byte> piece = std::as_bytes(std::span(text));
     write_file_atomically(path, std::span(&piece, 1));
 }
 
 struct FileReader::File {
-    std::filesystem::path path;
+    std::string path;
     Descriptor descriptor;
     struct stat status {};
 };
 
-FileReader::FileReader(const std::filesystem::path& path) : file_(new File{path, open_to_read(path)}) {
+FileReader::FileReader(const std::string& path) : file_(new File{path, open_to_read(path)}) {
     struct stat& status = file_->status;
     if (file_->descriptor.get() < 0 || ::fstat(file_->descriptor.get(), &status) != 0) fail_to("read", path, errno);
     if (S_ISDIR(status.st_mode)) fail_to("read", path, EISDIR);
@@ -222,8 +224,6 @@ std::string FileReader::read_rest(std::size_t max_bytes) {
     return bytes;
 }
 
-std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-    return FileReader(path).read_rest(max_bytes);
-}
+std::string read_file(const std::string& path, std::size_t max_bytes) { return FileReader(path).read_rest(max_bytes); }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -22,7 +21,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// old one back.)
 class AtomicFile {
 public:
-    explicit AtomicFile(const std::filesystem::path& path);
+    explicit AtomicFile(const std::string& path);
     AtomicFile(AtomicFile&&) noexcept;
     AtomicFile& operator=(AtomicFile&&) noexcept;
     ~AtomicFile();
@@ -40,13 +39,13 @@ private:
 };
 
 /// The same for what is in memory already.
-void write_file_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> pieces);
-void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces);
+void write_file_atomically(const std::string& path, std::string_view text);
 
 /// A file or a pipe, read from its beginning to its end in pieces. Throws std::runtime_error as read_file.
 class FileReader {
 public:
-    explicit FileReader(const std::filesystem::path& path);
+    explicit FileReader(const std::string& path);
     FileReader(FileReader&&) noexcept;
     FileReader& operator=(FileReader&&) noexcept;
     ~FileReader();
@@ -65,7 +64,6 @@ private:
 
 /// All bytes of a file or of a pipe. Throws std::runtime_error with the path and the reason: missing, a folder or a
 /// device, unreadable, longer than max_bytes.
-std::string read_file(const std::filesystem::path& path,
-                      std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
+std::string read_file(const std::string& path, std::size_t max_bytes = std::numeric_limits<std::size_t>::max());
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION
