@@ -115,6 +115,8 @@ std::vector<std::int64_t> Parameter::frozen_rows() const {
     return rows;
 }
 
+std::span<const Run> Parameter::trainable_runs() const { return state().trainable; }
+
 std::size_t Parameter::trainable_size() const {
     std::size_t size = 0;
     for (const Run& run : trainable_runs()) size += run.size();

@@ -58,7 +58,7 @@ public:
     /// Ascending.
     std::vector<std::int64_t> frozen_rows() const;
     /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says.
-    std::span<const Run> trainable_runs() const { return state().trainable; }
+    std::span<const Run> trainable_runs() const;
     /// How many values those are.
     std::size_t trainable_size() const;
     /// Fills the frozen rows of an array of the parameter's shape; std::invalid_argument for another one.

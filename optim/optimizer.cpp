@@ -54,6 +54,10 @@ void Optimizer::start(ParamGroups groups) {
     for (ParamGroup& group : groups.all) add_param_group(std::move(group));
 }
 
+// Not in the header: each user would pay for std::span's making sure that a vector is contiguous.
+std::span<HeldGroup> Optimizer::param_groups() { return groups_; }
+std::span<const HeldGroup> Optimizer::param_groups() const { return groups_; }
+
 void Optimizer::step() {
     check_options();
     check_gradients();

@@ -103,8 +103,8 @@ public:
     void load_state_dict(const OptimizerState& state, const NamedParameters& names = {});
 
     /// Valid until the next add_param_group.
-    std::span<HeldGroup> param_groups() { return groups_; }
-    std::span<const HeldGroup> param_groups() const { return groups_; }
+    std::span<HeldGroup> param_groups();
+    std::span<const HeldGroup> param_groups() const;
 
 protected:
     /// Of one parameter; its arrays are in the order of the constructor's `kept`.
