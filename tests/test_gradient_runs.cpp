@@ -121,6 +121,32 @@ TEST_CASE("gradient runs: of a table that is used elsewhere too, or looked up ne
     CHECK(is_array(table));
 }
 
+TEST_CASE("gradient runs: a tied table with frozen rows, looked up here and nearly everywhere, is as by one-hot rows") {
+    Rng rng(5);
+    const Array x = random_table(9);
+    const auto one_hot = [](const IdArray& ids) {
+        Array rows = zeros({ids.size(), kV});
+        for (std::size_t i = 0; i < ids.size(); ++i) rows(i, static_cast<std::size_t>(ids.data()[i])) = 1;
+        return rows;
+    };
+    for (const std::vector<std::size_t>& sizes : {std::vector<std::size_t>{3}, {kV, kV}, {3, kV, 5}, {kV, 3}}) {
+        const Parameter table(random_table(2)), oracle(random_table(2));
+        for (const Parameter& p : {table, oracle}) p.freeze_rows({0, 17});
+        Tape tape, oracle_tape;
+        Var loss = sum(linear(tape.constant(x), tape.leaf(table)) * Real{0.5});
+        Var oracle_loss = sum(linear(oracle_tape.constant(x), oracle_tape.leaf(oracle)) * Real{0.5});
+        for (std::size_t n : sizes) {
+            const IdArray ids = random_ids(rng, n);
+            const Var y = embedding(tape, table, ids);
+            const Var z = matmul(oracle_tape.constant(one_hot(ids)), oracle_tape.leaf(oracle));
+            loss = loss + sum(y * y), oracle_loss = oracle_loss + sum(z * z);
+        }
+        tape.backward(loss), oracle_tape.backward(oracle_loss);
+        embergrad::testing::check_arrays_near(table.grad(), oracle.grad());
+        CHECK(table.grad()(17, 0) == 0);
+    }
+}
+
 TEST_CASE("gradient runs: gradients are the same as ever, step after step") {
     Rng rng(21);
     const Parameter table(random_table(2));
