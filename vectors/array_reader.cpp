@@ -96,8 +96,8 @@ public:
                                                                       : find_in_safetensors(source_, options_.tensor);
         check(table.shape);
         const WordList words(options_.words);
-        require<std::runtime_error>(words.size() == rows_, name_, ": ", counted(rows_, "row"), ", but ",
-                                    options_.words, " has ", counted(words.size(), "word"));
+        require<std::runtime_error>(words.size() == rows_, name_, ": ", counted(rows_, "row"), ", but ", options_.words,
+                                    " has ", counted(words.size(), "word"));
         // Without the file's size, only its header says how many rows there are: room for them is made as they come.
         sink_.start(d_, source_.size() ? std::optional(std::min(rows_, options_.limit)) : std::nullopt);
         skip(table.before);
