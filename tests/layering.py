@@ -36,9 +36,9 @@ THIRD_PARTY = {
     "immintrin.h": ["engine/kernels/product/tiles.cpp", "engine/kernels/uncached_rows.cpp"],
     "nlohmann/": ["io/"],
     "zlib.h": ["io/byte_source.cpp"],
-    "sanitizer/": ["engine/system/memory.cpp"],
+    "sanitizer/": ["engine/system/sanitizer.hpp"],
 }
-POSIX = {"fcntl.h", "malloc.h", "pthread.h", "sched.h", "unistd.h"}  # and sys/...
+POSIX = {"dlfcn.h", "fcntl.h", "malloc.h", "pthread.h", "sched.h", "unistd.h"}  # and sys/...
 EXPRESSIONS = re.compile(r"\b(xmath|xview|xoperation|xeval|xbuilder|xrandom|xsort)\.hpp")
 
 

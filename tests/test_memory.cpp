@@ -190,3 +190,14 @@ TEST_CASE("memory: what cannot be had is std::bad_alloc") {
     CHECK(memory_stats().system_bytes == before.system_bytes);  // what was not given is not counted
 #endif
 }
+
+TEST_CASE("memory: a thread that only frees what others made keeps none of it") {
+    std::vector<Array> made;
+    on_new_thread([&] {
+        for (int i = 0; i < 64; ++i) made.push_back(zeros({std::size_t{1} << 20}));
+    });
+    on_new_thread([&] {
+        made.clear();
+        CHECK(memory_stats().kept_bytes <= std::size_t{8} << 20);  // of 256, or 512 in double
+    });
+}

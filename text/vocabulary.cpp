@@ -97,8 +97,20 @@ std::int64_t Vocabulary::id_for_unknown(std::string_view token, bool reserved) c
     return *unknown_id();
 }
 
+namespace {
+
+thread_local bool buffer_ended = false;  // a static object may encode after the main thread's buffer has ended
+
+struct ThreadBuffer : TokenBuffer {
+    ~ThreadBuffer() { buffer_ended = true; }
+};
+
+}  // namespace
+
 std::vector<std::int64_t> Vocabulary::encode(std::string_view text) const {
-    thread_local TokenBuffer buffer;  // warm for the next text
+    thread_local ThreadBuffer warm;
+    TokenBuffer cold;
+    TokenBuffer& buffer = buffer_ended ? cold : warm;
     const std::span<const std::string_view> tokens = tokenizer_.split(text, buffer);
     return encode(tokens, ReadableMemory(buffer.text));
 }

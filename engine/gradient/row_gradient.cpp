@@ -33,6 +33,14 @@ RowGradient::RowGradient(RowIds rows, RowValues values)
             rows_.size(), ", D), not ", values_.shape());
 }
 
+RowGradient& RowGradient::operator=(RowGradient&& other) noexcept {
+    if (this == &other) return *this;
+    rows_ = std::exchange(other.rows_, RowIds());
+    values_ = std::exchange(other.values_, RowValues());
+    coalesced_ = std::exchange(other.coalesced_, true);
+    return *this;
+}
+
 void RowGradient::append(RowGradient&& other) { append(std::span(&other, 1)); }
 
 void RowGradient::append(std::span<RowGradient> others) {

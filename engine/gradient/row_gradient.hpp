@@ -26,7 +26,7 @@ public:
     /// All or nothing: rows and values belong together.
     RowGradient& operator=(const RowGradient& other) { return *this = RowGradient(other); }
     RowGradient(RowGradient&&) = default;
-    RowGradient& operator=(RowGradient&&) = default;
+    RowGradient& operator=(RowGradient&& other) noexcept;
 
     const RowIds& rows() const { return rows_; }
     /// (n, D). Values that many rows have alike are written out by the first call.

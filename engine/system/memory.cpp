@@ -16,27 +16,21 @@
 #include <malloc.h>
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
-#define EMBERGRAD_ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define EMBERGRAD_ADDRESS_SANITIZER
-#endif
-#endif
-#ifdef EMBERGRAD_ADDRESS_SANITIZER
-#include <sanitizer/asan_interface.h>
-#endif
-
 #include <embergrad/engine/system/divided_up.hpp>
+#include <embergrad/engine/system/sanitizer.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
+
+using detail::allow_access;
+using detail::forbid_access;
 
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kTiny = 16;  // a scalar is not aligned to 64: the C library would spend 190 bytes on it, not 32
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kSmall = std::size_t{64} << 10;     // below this a class may keep kSmallKept at most
 constexpr std::size_t kSmallKept = std::size_t{8} << 20;  // (a million scalars must not stay for ever)
+constexpr std::size_t kForeignKept = std::size_t{8} << 20;
 constexpr std::size_t kClasses = 8 * 64;
 
 std::atomic<std::size_t> kept_at_most{std::size_t{1} << 30};
@@ -60,15 +54,6 @@ std::size_t size_of_class(std::size_t size_class) {
     return ((size_class - shift * 8) << shift) * kAlignment;
 }
 
-// AddressSanitizer does not know that a kept block is free, nor how much of it was asked for.
-#ifdef EMBERGRAD_ADDRESS_SANITIZER
-void allow_access(void* begin, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(begin, bytes); }
-void forbid_access(void* begin, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
-#else
-void allow_access(void*, std::size_t) {}
-void forbid_access(void*, std::size_t) {}
-#endif
-
 void* system_allocate(std::size_t bytes) {
     const bool large = bytes >= kHugePage;
     const std::size_t alignment = large ? kHugePage : kAlignment;
@@ -81,7 +66,7 @@ void* system_allocate(std::size_t bytes) {
     return block;
 }
 
-/// The free blocks a thread keeps.
+/// The free blocks a thread keeps. AddressSanitizer is told that they are free, and how much of the others is used.
 class BlockCache {
 public:
     ~BlockCache();
@@ -90,6 +75,8 @@ public:
         const std::size_t size_class = class_of(bytes);
         const std::size_t size = size_of_class(size_class);
         FreeList& list = free_[size_class];
+        in_use_ += size;
+        most_in_use_ = std::max(most_in_use_, in_use_);
         if (list.first != nullptr) {
             stats_.kept_bytes -= size;
             --list.blocks;
@@ -108,8 +95,10 @@ public:
         const std::size_t size_class = class_of(bytes);
         const std::size_t size = size_of_class(size_class);
         FreeList& list = free_[size_class];
+        in_use_ -= std::min(in_use_, size);
         const bool full = size < kSmall && list.blocks * size >= kSmallKept;
-        if (full || stats_.kept_bytes + size > kept_at_most.load(std::memory_order_relaxed)) return std::free(block);
+        const std::size_t most = std::min(most_in_use_, kept_at_most.load(std::memory_order_relaxed));
+        if (full || stats_.kept_bytes + size > most) return std::free(block);
         allow_access(block, sizeof(FreeBlock));
         list.first = ::new (block) FreeBlock{list.first};
         forbid_access(list.first + 1, size - sizeof(FreeBlock));
@@ -138,6 +127,8 @@ private:
     };
 
     std::array<FreeList, kClasses> free_;
+    // A thread that frees what others made has little use for it: it keeps no more than it once used itself.
+    std::size_t in_use_ = 0, most_in_use_ = kForeignKept;
     MemoryStats stats_;
 };
 
@@ -189,7 +180,7 @@ MemoryStats memory_stats() { return cache.stats(); }
 
 void release_memory() {
     if (const auto release = release_first.load()) release();
-    cache.clear();
+    if (!cache_ended) cache.clear();
     detail::trim_heap();
 }
 

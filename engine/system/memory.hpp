@@ -24,7 +24,9 @@ MemoryStats memory_stats();
 /// Gives everything the calling thread keeps (blocks and the nodes of ended tapes) back to the system.
 void release_memory();
 
-/// How many bytes each thread may keep at most, in all (default 1 GiB). Blocks freed beyond it go back at once.
+/// How many bytes each thread may keep at most, in all (default 1 GiB), but no more than it once had in
+/// use itself, or 8 MiB. Blocks
+/// freed beyond it go back at once.
 void set_memory_cap(std::size_t bytes);
 std::size_t memory_cap();
 

@@ -1,14 +1,19 @@
 // Threads: a pool of sleeping workers; the caller works too.
 #include <embergrad/engine/system/parallel.hpp>
 
+#include <dlfcn.h>
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include <embergrad/engine/system/error.hpp>
 
@@ -37,10 +42,16 @@ struct Job {
     }
 };
 
+/// What holds this code stays in memory whatever dlclose() is told: workers sleep in it until the process ends.
+void keep_loaded() {
+    Dl_info info{};
+    if (::dladdr(reinterpret_cast<void*>(&keep_loaded), &info) != 0)
+        ::dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 class ThreadPool {
 public:
-    ThreadPool() : threads_(std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {}
-    ~ThreadPool() { stop(); }
+    explicit ThreadPool(int threads) : threads_(threads) {}
 
     int threads() const { return threads_; }
 
@@ -81,21 +92,22 @@ private:
         ~InsideGuard() { inside_ = false; }
     };
 
+    /// Workers are detached: nobody joins them when the process ends, and a child of fork() has none to forget.
     void start() {
+        if (workers_ + 1 >= threads_) return;
+        keep_loaded();
         try {
-            while (static_cast<int>(workers_.size()) + 1 < threads_) workers_.emplace_back([this] { worker(); });
+            for (; workers_ + 1 < threads_; ++workers_) std::thread([this] { worker(); }).detach();
         } catch (const std::system_error&) {  // the system has no more threads: these must do
         }
     }
 
     void stop() {
-        {
-            const std::lock_guard lock(mutex_);
-            stopping_ = true;
-        }
+        std::unique_lock lock(mutex_);
+        stopping_ = true;
         wake_.notify_all();
-        for (std::thread& worker : workers_) worker.join();
-        workers_.clear();
+        idle_.wait(lock, [this] { return stopped_ == workers_; });
+        workers_ = stopped_ = 0;
         stopping_ = false;
     }
 
@@ -105,7 +117,7 @@ private:
         std::uint64_t last = 0;
         for (;;) {
             wake_.wait(lock, [&] { return stopping_ || (job_ != nullptr && jobs_ != last); });
-            if (stopping_) return;
+            if (stopping_) break;
             last = jobs_;
             Job& job = *job_;
             ++working_;
@@ -114,6 +126,8 @@ private:
             lock.lock();
             if (--working_ == 0) idle_.notify_all();
         }
+        ++stopped_;
+        idle_.notify_all();
     }
 
 public:
@@ -123,18 +137,28 @@ private:
     std::mutex use_;
     std::mutex mutex_;
     std::condition_variable wake_, idle_;
-    std::vector<std::thread> workers_;
     Job* job_ = nullptr;
     std::uint64_t jobs_ = 0;  // tells a new job from the last one, which may have had the same address
+    int workers_ = 0;         // that were started
     int working_ = 0;
+    int stopped_ = 0;  // of the workers, while stopping_
     bool stopping_ = false;
     std::atomic<int> threads_;
 };
 
 thread_local bool ThreadPool::inside_ = false;
 
+// In memory that nobody frees: static objects may compute after main has ended, and so may the child of a fork().
+alignas(ThreadPool) std::byte pool_memory[sizeof(ThreadPool)];
+
+ThreadPool& make_pool(int threads) { return *::new (pool_memory) ThreadPool(threads); }
+
 ThreadPool& pool() {
-    static ThreadPool instance;
+    static ThreadPool& instance = []() -> ThreadPool& {
+        // A child has the thread that forked alone: a pool without workers, whose locks nobody holds.
+        ::pthread_atfork(nullptr, nullptr, [] { make_pool(pool().threads()); });
+        return make_pool(std::max(1, static_cast<int>(std::thread::hardware_concurrency())));
+    }();
     return instance;
 }
 

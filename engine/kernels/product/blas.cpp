@@ -1,7 +1,8 @@
-// BLAS: OpenBLAS, kept to one thread.
+// BLAS: OpenBLAS, kept to one thread while it works for us.
 #include <embergrad/engine/kernels/product/blas.hpp>
 
 #include <cblas.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <limits>
@@ -24,6 +25,46 @@ bool has_own_zeros(std::size_t results, std::size_t k) {
     return results >= std::size_t{1} << 14 || results * k >= std::size_t{1} << 20;
 }
 
+/// Keeps OpenBLAS to the thread that calls it while one of these lives, since our own tiles use the others. The last
+/// one to go leaves the setting of the process as the first one found it, unless the program changed it meanwhile.
+class OneBlasThread {
+public:
+    OneBlasThread() {
+        const std::lock_guard lock(mutex_);
+        if (users_++ == 0) of_the_program_ = openblas_get_num_threads();
+        if (users_ == 1 || is_set_by_thread()) openblas_set_num_threads(1);
+    }
+    OneBlasThread(const OneBlasThread&) = delete;
+    OneBlasThread& operator=(const OneBlasThread&) = delete;
+    ~OneBlasThread() {
+        const std::lock_guard lock(mutex_);
+        const bool last = --users_ == 0;
+        if (is_set_by_thread() || (last && openblas_get_num_threads() == 1)) openblas_set_num_threads(of_the_program_);
+    }
+
+private:
+    /// The OpenMP build keeps the setting by thread.
+    static bool is_set_by_thread() { return openblas_get_parallel() == OPENBLAS_OPENMP; }
+
+    /// In the child of a fork() nobody else is at work.
+    static void forget_users() {
+        if (users_ > 0) openblas_set_num_threads(of_the_program_);
+        users_ = 0;
+        mutex_.unlock();
+    }
+
+    static std::mutex mutex_;
+    static int users_;
+    static int of_the_program_;
+    [[maybe_unused]] static const int fork_is_known_;
+};
+
+std::mutex OneBlasThread::mutex_;
+int OneBlasThread::users_ = 0;
+int OneBlasThread::of_the_program_ = 1;
+const int OneBlasThread::fork_is_known_ =
+    ::pthread_atfork([] { mutex_.lock(); }, [] { mutex_.unlock(); }, [] { forget_users(); });
+
 }  // namespace
 
 void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b, bool add, Real* c,
@@ -33,7 +74,7 @@ void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a,
 #else
     constexpr auto gemm = cblas_sgemm;
 #endif
-    use_one_blas_thread();
+    const OneBlasThread guard;
     if (!add && has_own_zeros(m * n, k)) {
         for (std::size_t row = 0; row < m; ++row) std::fill_n(c + row * stride, n, Real{0});
         add = true;
@@ -44,15 +85,6 @@ void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a,
 
 bool is_blas_extent(std::size_t extent) {
     return extent <= static_cast<std::size_t>(std::numeric_limits<blasint>::max());
-}
-
-void use_one_blas_thread() {
-    static std::mutex mutex;
-    thread_local bool done = false;
-    if (done) return;
-    const std::lock_guard lock(mutex);
-    openblas_set_num_threads(1);
-    done = true;
 }
 
 std::string blas_description() {

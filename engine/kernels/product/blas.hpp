@@ -9,15 +9,12 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
-/// c = a b, or added to c, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride` apart.
+/// On the calling thread: c = a b, or added to c, where a: (m, k), b: (k, n), and the rows of c: (m, n) are `stride`
+/// apart.
 void blas_gemm(std::size_t m, std::size_t n, std::size_t k, const MatrixView& a, const MatrixView& b, bool add, Real* c,
                std::size_t stride);
 /// Whether BLAS's integers hold it.
 bool is_blas_extent(std::size_t extent);
-
-/// BLAS runs on the thread that calls it; our own tiles use the others. Each thread says so for itself, because the
-/// OpenMP build of OpenBLAS keeps this setting by thread.
-void use_one_blas_thread();
 
 /// "OpenBLAS 0.3.21, core Haswell".
 std::string blas_description();
