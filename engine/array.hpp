@@ -110,10 +110,11 @@ void resize(Array& buffer, const Shape& shape);
 inline void make_room(Array& buffer, const Shape& shape) {
     if (!same_shape(buffer.shape(), shape)) resize(buffer, shape);
 }
-/// Frees the memory of an array, unless it is so small that its next user had better find it.
+/// Whether an array is so small that its next user had better find its memory.
+inline bool is_kept(const Array& buffer) { return buffer.size() * sizeof(Real) <= 1024; }
+/// Frees the memory of an array that is not.
 inline void shrink(Array& buffer) {
-    constexpr std::size_t kKeptBytes = 1024;
-    if (buffer.size() * sizeof(Real) > kKeptBytes) resize(buffer, Shape{0});
+    if (!is_kept(buffer)) resize(buffer, Shape{0});
 }
 
 /// An array of this shape, every element `value`.

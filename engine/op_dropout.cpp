@@ -31,15 +31,14 @@ Var dropout(Var x, double p) {
     const Var mask = x.tape().workspace(x.shape());
     draw_mask(x.tape().rng(), p, mask.mutable_value());
     const Var y = x.tape().result(x.shape(), {x});
-    const Real* from = x.value().data();
-    const Real* factor = mask.value().data();
+    const Real* from = x.data();
+    const Real* factor = mask.data();
     detail::put_each(y.mutable_value().data(), y.size(), false,
                      [=](std::size_t i) { return from[i] * factor[i]; });  // inf * 0 = NaN, as PyTorch's
 
     if (y.needs_grad()) {
-        y.on_backward([=] {
-            const Real* kept = mask.value().data();
-            detail::accumulate(x, y, [=](Real dy, std::size_t i) { return dy * kept[i]; });
+        y.on_backward([mask, dx = &x.gradient(), dy = &y.gradient()] {
+            detail::accumulate(*dx, *dy, [kept = mask.data()](Real g, std::size_t i) { return g * kept[i]; });
         });
     }
     return y;

@@ -9,20 +9,26 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-/// y = f(x), dx += df(g, x or y): `Reads` says which of the two, so that a parameter's values are not needed in vain.
-enum class Reads { input, output };
+/// y = f(x), dx += df(g, x or y): `Reads` says which of the two, if any: the others' values are not kept.
+enum class Reads { nothing, input, output };
 
 template <Reads reads, class F, class Derivative>
-Var unary(Var x, F f, Derivative df) {
+Var unary(const Var& x, F f, Derivative df) {
     const Var y = x.tape().result(x.shape(), {x});
-    const Real* from = x.value().data();
+    const Real* from = x.data();
     detail::put_each(y.mutable_value().data(), y.size(), false, [=](std::size_t i) { return f(from[i]); });
 
     if (y.needs_grad()) {
-        y.on_backward([=] {
-            const Real* read = reads == Reads::input ? x.value().data() : y.value().data();
-            detail::accumulate(x, y, [=](Real dy, std::size_t i) { return df(dy, read[i]); });
-        });
+        if constexpr (reads == Reads::nothing) {
+            y.on_backward([dx = &x.gradient(), dy = &y.gradient(), df] {
+                detail::accumulate(*dx, *dy, [=](Real g, std::size_t) { return df(g); });
+            });
+        } else {
+            y.on_backward([dx = &x.gradient(), dy = &y.gradient(), read = reads == Reads::input ? x : y, df] {
+                detail::accumulate(*dx, *dy,
+                                   [=, value = read.data()](Real g, std::size_t i) { return df(g, value[i]); });
+            });
+        }
     }
     return y;
 }
@@ -101,38 +107,52 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
     }
 }
 
-/// Whether an input of this shape is repeated along some axis to meet the other.
-bool is_repeated(Var self, Var out) { return !same_shape(self.shape(), out.shape()); }
+/// What the way back needs of an input whose values no derivative reads, and of one whose values may be read.
+struct Place {
+    Gradient* gradient;  // nullptr if there is none to add to
+    const Shape* shape;  // the tape's
+
+    Place(const Var& x, bool) : gradient(x.gradient_if_needed()), shape(&x.shape()) {}
+    static const Real* data() { return nullptr; }
+};
+struct PlaceAndValues : Place {
+    Var values;  // empty if they are not read after all
+
+    PlaceAndValues(const Var& x, bool is_read) : Place(x, is_read) {
+        if (is_read) values = x;
+    }
+    const Real* data() const { return values.defined() ? values.data() : nullptr; }
+};
+template <bool may_be_read>
+using Input = std::conditional_t<may_be_read, PlaceAndValues, Place>;
 
 /// The two gradients of f(a, a) in one pass, for speed alone.
-template <class DerivativeA, class DerivativeB>
-void add_both_gradients(Var out, Var a, DerivativeA da, DerivativeB db) {
-    const Real* value = reads_other<DerivativeA> || reads_other<DerivativeB> ? a.value().data() : nullptr;
-    detail::accumulate(a, out, [=](Real g, std::size_t i) {
+template <class A, class DerivativeA, class DerivativeB>
+void add_both_gradients(Gradient& dout, const A& a, DerivativeA da, DerivativeB db) {
+    detail::accumulate(*a.gradient, dout, [=, value = a.data()](Real g, std::size_t i) {
         return derivative_at(da, g, value, i, value, i) + derivative_at(db, g, value, i, value, i);
     });
 }
 
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
-template <class Derivative>
-void add_gradient(Var out, Var self, Var other, Derivative df) {
-    const Real* self_value = reads_self<Derivative> ? self.value().data() : nullptr;
-    const Real* other_value = reads_other<Derivative> ? other.value().data() : nullptr;
-    if (same_shape(self.shape(), other.shape())) {
-        detail::accumulate(self, out,
+template <class Self, class Other, class Derivative>
+void add_gradient(Gradient& dout, const Self& self, const Other& other, Derivative df) {
+    const Real *self_value = self.data(), *other_value = other.data();
+    if (same_shape(*self.shape, *other.shape)) {
+        detail::accumulate(*self.gradient, dout,
                            [=](Real g, std::size_t i) { return derivative_at(df, g, self_value, i, other_value, i); });
         return;
     }
-    const Real* g = out.grad().data();
-    const detail::Accumulation dself(self);
-    const Broadcast plan = broadcast("gradient", self.shape(), other.shape());
-    if (!is_repeated(self, out)) {
+    const Real* g = dout.read().data();
+    const detail::Accumulation dself(*self.gradient);
+    const Broadcast plan = broadcast("gradient", *self.shape, *other.shape);
+    if (same_shape(*self.shape, dout.shape())) {
         for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
             dself.add(i, derivative_at(df, g[o], self_value, i, other_value, j));
         });
         return;
     }
-    std::vector<double, Allocator<double>> sums(self.size(), 0.0);
+    std::vector<double, Allocator<double>> sums(element_count(*self.shape), 0.0);
     for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
         sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
     });
@@ -140,11 +160,11 @@ void add_gradient(Var out, Var self, Var other, Derivative df) {
 }
 
 template <class F, class DerivativeA, class DerivativeB>
-Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
+Var binary(const char* op, const Var& a, const Var& b, F f, DerivativeA da, DerivativeB db) {
     const bool same = same_shape(a.shape(), b.shape());
     const Var out = a.tape().result(same ? a.shape() : broadcast_shape(op, a.shape(), b.shape()), {a, b});
-    const Real* x = a.value().data();
-    const Real* y = b.value().data();
+    const Real* x = a.data();
+    const Real* y = b.data();
     Real* to = out.mutable_value().data();
     if (same) {
         detail::put_each(to, out.size(), false, [=](std::size_t i) { return f(x[i], y[i]); });
@@ -153,10 +173,15 @@ Var binary(const char* op, Var a, Var b, F f, DerivativeA da, DerivativeB db) {
                          [&](std::size_t o, std::size_t i, std::size_t j) { to[o] = f(x[i], y[j]); });
     }
     if (out.needs_grad()) {
-        out.on_backward([=] {
-            if (a == b) return add_both_gradients(out, a, da, db);
-            if (a.needs_grad()) add_gradient(out, a, b, da);
-            if (b.needs_grad()) add_gradient(out, b, a, db);
+        const bool da_needed = a.needs_grad(), db_needed = b.needs_grad();
+        const bool reads_a = (da_needed && reads_self<DerivativeA>) || (db_needed && reads_other<DerivativeB>);
+        const bool reads_b = (db_needed && reads_self<DerivativeB>) || (da_needed && reads_other<DerivativeA>);
+        using A = Input<reads_self<DerivativeA> || reads_other<DerivativeB>>;
+        using B = Input<reads_self<DerivativeB> || reads_other<DerivativeA>>;
+        out.on_backward([dout = &out.gradient(), a = A(a, reads_a), b = B(b, reads_b), is_square = a == b, da, db] {
+            if (is_square) return add_both_gradients(*dout, a, da, db);
+            if (a.gradient != nullptr) add_gradient(*dout, a, b, da);
+            if (b.gradient != nullptr) add_gradient(*dout, b, a, db);
         });
     }
     return out;
@@ -189,8 +214,8 @@ Var div(Var a, Var b) {
 }
 
 Var div(Var x, Real divisor) {
-    return unary<Reads::output>(
-        x, [=](Real v) { return v / divisor; }, [=](Real g, Real) { return g / divisor; });
+    return unary<Reads::nothing>(
+        x, [=](Real v) { return v / divisor; }, [=](Real g) { return g / divisor; });
 }
 
 Var div(Real dividend, Var x) {
@@ -199,8 +224,8 @@ Var div(Real dividend, Var x) {
 }
 
 Var neg(Var x) {
-    return unary<Reads::output>(
-        x, [](Real v) { return -v; }, [](Real g, Real) { return -g; });
+    return unary<Reads::nothing>(
+        x, [](Real v) { return -v; }, [](Real g) { return -g; });
 }
 
 Var exp(Var x) {
@@ -240,8 +265,8 @@ Var sigmoid(Var x) {
 }
 
 Var affine(Var x, Real factor, Real offset) {
-    return unary<Reads::output>(
-        x, [=](Real v) { return v * factor + offset; }, [=](Real g, Real) { return g * factor; });
+    return unary<Reads::nothing>(
+        x, [=](Real v) { return v * factor + offset; }, [=](Real g) { return g * factor; });
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

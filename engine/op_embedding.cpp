@@ -37,15 +37,16 @@ RowGradient rows_but_padding(const IdArray& ids, std::int64_t padding, Array val
 }
 
 /// dtable[ids[i]] += dout[i], held by rows; with `by_frequency` divided by how often ids[i] occurs.
-void add_gradient(Var table, Var out, const IdArray& ids, std::int64_t padding, bool by_frequency, bool sparse) {
-    const std::size_t d = table.dim(1);
-    Array dout = out.gradient().take({ids.size(), d});
+void add_gradient(Gradient& table, Gradient& out, const IdArray& ids, std::int64_t padding, bool by_frequency,
+                  bool sparse) {
+    const std::size_t d = table.shape()[1];
+    Array dout = out.take({ids.size(), d});
     if (by_frequency) {
         const RealVector inverse = inverse_counts(ids.data(), ids.size());
         for (std::size_t i = 0; i < ids.size(); ++i)
             put_scaled(dout.data() + i * d, d, inverse[i], false, dout.data() + i * d);
     }
-    table.gradient().add(rows_but_padding(ids, padding, std::move(dout)), sparse);
+    table.add(rows_but_padding(ids, padding, std::move(dout)), sparse);
 }
 
 }  // namespace
@@ -68,9 +69,10 @@ Var embedding(Tape& tape, const Parameter& table, const IdArray& ids, const Embe
     gather(table.value().data(), ids.data(), ids.size(), d, to);  // not weight.value(): the table may change later
     if (options.max_norm) renorm_copies(table, ids, options, /*frozen_only=*/tape.training(), to);
     if (out.needs_grad()) {
-        out.on_backward([weight, out, ids = ids, padding = resolve_padding(options, v), sparse = options.sparse,
+        out.on_backward([to = &weight.gradient(), from = &out.gradient(), ids = ids,
+                         padding = resolve_padding(options, v), sparse = options.sparse,
                          by_frequency = options.scale_grad_by_freq] {
-            add_gradient(weight, out, ids, padding, by_frequency, sparse);
+            add_gradient(*to, *from, ids, padding, by_frequency, sparse);
         });
     }
     return out;

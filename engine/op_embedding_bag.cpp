@@ -55,7 +55,7 @@ IdVector offset_bounds(const IdArray& ids, const IdArray& offsets, bool with_las
     return bounds;
 }
 
-void check_weights(const Tape& tape, const IdArray& ids, Var weights, BagMode mode) {
+void check_weights(const Tape& tape, const IdArray& ids, const Var& weights, BagMode mode) {
     require(mode == BagMode::sum, "embedding_bag: per_sample_weights are for mode sum, not ",
             mode == BagMode::mean ? "mean" : "max");
     require(weights.shape() == ids.shape(), "embedding_bag: per_sample_weights must be of the shape of the ids, ",
@@ -91,10 +91,10 @@ RealVector gradient_factors(const Bags& bags, const EmbeddingBagOptions& options
 
 /// What all positions of a bag have in common, (B + 1, D): dout, for a mean divided by the bag's size. The last row is
 /// of zeros, for positions that do not count.
-Array shares_of(const Bags& bags, Var out, bool mean) {
-    const std::size_t count = bags.count(), d = out.dim(1);
+Array shares_of(const Bags& bags, Gradient& out, bool mean) {
+    const std::size_t count = bags.count(), d = out.shape()[1];
     Array shares(Shape{count + 1, d});
-    const Real* dout = out.grad().data();
+    const Real* dout = out.read().data();
     for (std::size_t bag = 0; bag < count; ++bag)
         put_scaled(dout + bag * d, d, bags.scale(bag, mean), false, shares.data() + bag * d);
     std::fill_n(shares.data() + count * d, d, Real{0});
@@ -127,19 +127,19 @@ SharedRows shared_rows(const Bags& bags, const RealVector& factors, bool sparse)
 }
 
 /// dtable[row of p] += factor of p * share of the bag of p: a row for each position that is not padding.
-RowGradient sum_gradient(const Bags& bags, Var out, bool mean, const RealVector& position_factors, bool sparse) {
+RowGradient sum_gradient(const Bags& bags, Gradient& out, bool mean, const RealVector& position_factors, bool sparse) {
     auto [rows, sources, factors] = shared_rows(bags, position_factors, sparse);
     Array shares = shares_of(bags, out, mean);
     if (factors.empty()) return RowGradient(std::move(rows), std::move(shares), std::move(sources));
-    Array values(Shape{rows.size(), out.dim(1)});
-    scale_shares(shares.data(), sources, factors, out.dim(1), values.data());
+    Array values(Shape{rows.size(), out.shape()[1]});
+    scale_shares(shares.data(), sources, factors, out.shape()[1], values.data());
     return RowGradient(std::move(rows), std::move(values));
 }
 
 /// A row for each position that is the largest in some column, in order; zeros in the other columns.
-RowGradient max_gradient(const Bags& bags, Var out, const IdVector& winners) {
-    const std::size_t d = out.dim(1);
-    const Real* dout = out.grad().data();
+RowGradient max_gradient(const Bags& bags, Gradient& out, const IdVector& winners) {
+    const std::size_t d = out.shape()[1];
+    const Real* dout = out.read().data();
     IdVector row_of(bags.ids.size(), kNoRow);  // of each position in the gradient
     for (std::int64_t winner : winners) {
         if (winner != kNoPosition) row_of[static_cast<std::size_t>(winner)] = 0;
@@ -162,10 +162,10 @@ RowGradient max_gradient(const Bags& bags, Var out, const IdVector& winners) {
 
 /// dweights[p] += dout[bag of p] . row of p
 template <class RowAt>
-void add_weight_gradient(Var weights, Var out, const Bags& bags, RowAt row_at) {
-    const std::size_t d = out.dim(1);
-    const Real* dout = out.grad().data();
-    Real* dweights = weights.grad().data();
+void add_weight_gradient(const Var& weights, Gradient& out, const Bags& bags, RowAt row_at) {
+    const std::size_t d = out.shape()[1];
+    const Real* dout = out.read().data();
+    Real* dweights = weights.gradient().array().data();
     const auto add = [&](std::size_t first, std::size_t last) {
         bags.for_each_position(first, last, [&](std::size_t bag, std::size_t position) {
             const Real* row = row_at(position);
@@ -190,17 +190,18 @@ Var scaled_rows(Tape& tape, const BagRows& rows) {
     return copies;
 }
 
-void go_back_to_table(Var table, Var out, const Bags& bags, const EmbeddingBagOptions& options, const Array* weights,
-                      const IdVector& winners) {
+void go_back_to_table(Gradient& table, Gradient& out, const Bags& bags, const EmbeddingBagOptions& options,
+                      const Array* weights, const IdVector& winners) {
     const bool sparse = options.sparse;
-    if (options.mode == BagMode::max) return table.gradient().add(max_gradient(bags, out, winners), sparse);
+    if (options.mode == BagMode::max) return table.add(max_gradient(bags, out, winners), sparse);
     const RealVector factors = gradient_factors(bags, options, weights);
-    table.gradient().add(sum_gradient(bags, out, options.mode == BagMode::mean, factors, sparse), sparse);
+    table.add(sum_gradient(bags, out, options.mode == BagMode::mean, factors, sparse), sparse);
 }
 
-void go_back_to_weights(Var weights, Var table, Var copies, Var out, const Bags& bags, bool from_copies) {
-    const std::size_t d = out.dim(1);
-    const Real* values = from_copies ? copies.value().data() : table.value().data();
+void go_back_to_weights(const Var& weights, const Var& table, const Var& copies, Gradient& out, const Bags& bags,
+                        bool from_copies) {
+    const std::size_t d = out.shape()[1];
+    const Real* values = from_copies ? copies.data() : table.value().data();
     add_weight_gradient(weights, out, bags, [&](std::size_t position) {
         return values + (from_copies ? position : bags.row(position)) * d;
     });
@@ -228,10 +229,10 @@ Var reduced_bags(Tape& tape, const Parameter& table, Bags bags, const Var* weigh
         sum_bags(rows, options.mode == BagMode::mean, out.mutable_value().data());
 
     if (out.needs_grad()) {
-        out.on_backward([=, bags = std::move(bags), winners = std::move(winners), options = options] {
-            if (weight.needs_grad())
-                go_back_to_table(weight, out, bags, options, has_weights ? &w.value() : nullptr, winners);
-            if (weights_learn) go_back_to_weights(w, weight, copies, out, bags, from_copies);
+        out.on_backward([=, to = weight.gradient_if_needed(), from = &out.gradient(), bags = std::move(bags),
+                         winners = std::move(winners), options = options] {
+            if (to != nullptr) go_back_to_table(*to, *from, bags, options, has_weights ? &w.value() : nullptr, winners);
+            if (weights_learn) go_back_to_weights(w, weight, copies, *from, bags, from_copies);
         });
     }
     return out;

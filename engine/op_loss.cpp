@@ -17,7 +17,7 @@ using detail::AlongAxis;
 using detail::LaneRoom;
 using Losses = std::vector<double, Allocator<double>>;  // (B)
 
-std::size_t class_axis(Var logits) {
+std::size_t class_axis(const Var& logits) {
     require(logits.rank() >= 1, "cross_entropy: logits must be (B, K, ...) or (K), not ", logits.shape());
     return logits.rank() == 1 ? 0 : 1;
 }
@@ -29,7 +29,7 @@ struct Rows {
     const CrossEntropyOptions& options;
     const Real* weight;  // (K) or nullptr for ones
 
-    Rows(Var logits, const CrossEntropyOptions& given)
+    Rows(const Var& logits, const CrossEntropyOptions& given)
         : along(logits.shape(), class_axis(logits)), b(along.outer * along.inner), k(along.n), options(given) {
         require(given.label_smoothing >= 0 && given.label_smoothing <= 1,
                 "cross_entropy: label_smoothing must be between 0 and 1, but got ", given.label_smoothing);
@@ -56,8 +56,8 @@ struct Softmax {
     Softmax(Tape& tape, const Rows& rows)
         : numerators(tape.workspace({rows.b, rows.k})), factors(tape.workspace({rows.b})) {}
 
-    double factor(std::size_t i) const { return static_cast<double>(factors.value().data()[i]); }
-    SoftmaxRow row(std::size_t i) const { return {numerators.value().data() + i * numerators.dim(1), factor(i)}; }
+    double factor(std::size_t i) const { return static_cast<double>(factors.data()[i]); }
+    SoftmaxRow row(std::size_t i) const { return {numerators.data() + i * numerators.dim(1), factor(i)}; }
 };
 
 /// log softmax(z) = z - max - log_sum
@@ -80,7 +80,7 @@ struct LogNormalizer {
 class GradientRows {
 public:
     /// With `in_place` the gradient's array holds the softmax's numerators already.
-    GradientRows(Var x, const Rows& rows, bool in_place = false) : room_(rows.along) {
+    GradientRows(const Var& x, const Rows& rows, bool in_place = false) : room_(rows.along) {
         if (!x.needs_grad()) return;
         const auto [gradient, add] = x.gradient().target();
         to_ = gradient.data();
@@ -99,7 +99,7 @@ private:
 };
 
 /// The logits' shape without the axis of the classes.
-Shape target_shape(Var logits) {
+Shape target_shape(const Var& logits) {
     Shape shape;
     for (std::size_t axis = 0; axis < logits.rank(); ++axis) {
         if (axis != class_axis(logits)) shape.push_back(logits.dim(axis));
@@ -108,7 +108,7 @@ Shape target_shape(Var logits) {
 }
 
 /// Room for the losses of rows, in the wanted reduction.
-Var reduced_result(Var logits, Var other, Reduction reduction) {
+Var reduced_result(const Var& logits, const Var& other, Reduction reduction) {
     return logits.tape().result(reduction == Reduction::none ? target_shape(logits) : Shape{}, {logits, other});
 }
 
@@ -116,13 +116,13 @@ Var reduced_result(Var logits, Var other, Reduction reduction) {
 double mean_divisor(double weights) { return weights == 0 ? std::numeric_limits<double>::quiet_NaN() : weights; }
 
 /// The upstream gradient of row i's loss.
-double row_gradient(Var loss, std::size_t i, Reduction reduction, double denominator) {
+double row_gradient(const Var& loss, std::size_t i, Reduction reduction, double denominator) {
     const Real* g = loss.grad().data();
     if (reduction == Reduction::none) return static_cast<double>(g[i]);
     return static_cast<double>(g[0]) / (reduction == Reduction::mean ? denominator : 1);
 }
 
-void store_losses(Var loss, const Losses& rows, Reduction reduction, double denominator) {
+void store_losses(const Var& loss, const Losses& rows, Reduction reduction, double denominator) {
     Real* to = loss.mutable_value().data();
     double total = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -133,7 +133,7 @@ void store_losses(Var loss, const Losses& rows, Reduction reduction, double deno
     if (reduction == Reduction::mean) to[0] = static_cast<Real>(total / denominator);
 }
 
-void check_targets(Var logits, const IdArray& targets, const Rows& rows) {
+void check_targets(const Var& logits, const IdArray& targets, const Rows& rows) {
     const Shape expected = target_shape(logits);
     require(targets.shape() == expected, "cross_entropy: targets for logits ", logits.shape(), " must be of shape ",
             expected, ", not ", targets.shape());
@@ -245,8 +245,7 @@ Var cross_entropy(Var logits, const IdArray& targets, const CrossEntropyOptions&
     const Var loss = reduced_result(logits, logits, options.reduction);
 
     Losses losses(rows.b, 0.0);
-    const double denominator =
-        mean_divisor(compute_losses(rows, logits.value().data(), targets.data(), softmax, losses));
+    const double denominator = mean_divisor(compute_losses(rows, logits.data(), targets.data(), softmax, losses));
     store_losses(loss, losses, options.reduction, denominator);
 
     if (loss.needs_grad()) {
@@ -279,16 +278,15 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
     const Var loss = reduced_result(logits, probabilities, options.reduction);
 
     Losses losses(rows.b, 0.0);
-    compute_soft_losses(rows, logits.value().data(), probabilities.value().data(), softmax,
-                        log_p.mutable_value().data(), losses);
+    compute_soft_losses(rows, logits.data(), probabilities.data(), softmax, log_p.mutable_value().data(), losses);
     store_losses(loss, losses, options.reduction, static_cast<double>(rows.b));
 
     if (loss.needs_grad()) {
         loss.on_backward([=, options = options] {
             const Rows saved(logits, options);
             LaneRoom read(saved.along);
-            const Real* wanted = probabilities.value().data();
-            const Real* log_softmax = log_p.value().data();
+            const Real* wanted = probabilities.data();
+            const Real* log_softmax = log_p.data();
             GradientRows dz(logits, saved), dq(probabilities, saved);
             saved.along.for_each_lane([&](std::size_t first, std::size_t i) {
                 const double g = row_gradient(loss, i, options.reduction, static_cast<double>(saved.b));

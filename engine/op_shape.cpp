@@ -1,6 +1,7 @@
 // Ops that move elements and change none: the gradient goes back the way the values came.
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include <embergrad/engine/accumulate.hpp>
 #include <embergrad/engine/kernels/axis.hpp>
@@ -14,11 +15,13 @@ using detail::AlongAxis;
 using detail::resolve_axis;
 
 /// The same elements in another shape.
-Var with_shape(Var x, const Shape& shape) {
+Var with_shape(const Var& x, const Shape& shape) {
     const Var y = x.tape().result(shape, {x});
-    std::copy_n(x.value().data(), x.size(), y.mutable_value().data());
+    std::copy_n(x.data(), x.size(), y.mutable_value().data());
     if (y.needs_grad()) {
-        y.on_backward([=] { detail::accumulate(x, y, [](Real dy, std::size_t) { return dy; }); });
+        y.on_backward([dx = &x.gradient(), dy = &y.gradient()] {
+            detail::accumulate(*dx, *dy, [](Real g, std::size_t) { return g; });
+        });
     }
     return y;
 }
@@ -90,6 +93,21 @@ Shape concat_shape(std::span<const Var> parts, std::size_t axis) {
     return shape;
 }
 
+/// A part of a concatenation on the way back: `blocks` runs of n elements, with those of other parts between them.
+struct Part {
+    Gradient* gradient;  // nullptr if it needs none
+    std::size_t blocks, n;
+};
+
+std::vector<Part> concatenated(std::span<const Var> parts, std::size_t axis) {
+    std::vector<Part> all;
+    for (const Var& part : parts) {
+        const AlongAxis along(part.shape(), axis);
+        all.push_back({part.gradient_if_needed(), along.outer, along.n * along.inner});
+    }
+    return all;
+}
+
 }  // namespace
 
 Var reshape(Var x, const std::vector<std::int64_t>& shape) { return with_shape(x, resolve_shape(x.shape(), shape)); }
@@ -117,14 +135,14 @@ Var transpose(Var x, std::int64_t axis_a, std::int64_t axis_b) {
     Shape shape = x.shape();
     std::swap(shape[a], shape[b]);
     const Var y = x.tape().result(shape, {x});
-    const Real* from = x.value().data();
+    const Real* from = x.data();
     Real* to = y.mutable_value().data();
     for_each_transposed(x.shape(), a, b, [=](std::size_t i, std::size_t j) { to[j] = from[i]; });
     if (y.needs_grad()) {
-        y.on_backward([=] {
-            const Real* dy = y.grad().data();
-            const detail::Accumulation dx(x);
-            for_each_transposed(x.shape(), a, b, [=](std::size_t i, std::size_t j) { dx.add(i, dy[j]); });
+        y.on_backward([a, b, to_x = &x.gradient(), from_y = &y.gradient()] {
+            const Real* dy = from_y->read().data();
+            const detail::Accumulation dx(*to_x);
+            for_each_transposed(to_x->shape(), a, b, [=](std::size_t i, std::size_t j) { dx.add(i, dy[j]); });
         });
     }
     return y;
@@ -139,16 +157,16 @@ Var slice(Var x, std::int64_t axis, std::int64_t begin, std::int64_t end) {
     shape[resolved] = to - from;
     const Var y = x.tape().result(shape, {x});
     const std::size_t n = (to - from) * along.inner;  // elements of one block
-    const Real* source = x.value().data();
+    const Real* source = x.data();
     Real* target = y.mutable_value().data();
     for (std::size_t i = 0; i < along.outer; ++i)
         std::copy_n(source + (i * along.n + from) * along.inner, n, target + i * n);
 
     if (y.needs_grad()) {
-        y.on_backward([=] {
+        y.on_backward([from, n, along, to_x = &x.gradient(), from_y = &y.gradient()] {
             const std::size_t before = from * along.inner, block = along.n * along.inner;
-            const Real* dy = y.grad().data();
-            const detail::Accumulation dx(x);
+            const Real* dy = from_y->read().data();
+            const detail::Accumulation dx(*to_x);
             for (std::size_t i = 0; i < along.outer; ++i) {
                 dx.skip(i * block, before);
                 dx.add(i * block + before, n, [=](std::size_t j) { return dy[i * n + j]; });
@@ -170,23 +188,20 @@ Var concat(std::span<const Var> parts, std::int64_t axis) {
     for (const Var& part : parts) {
         const AlongAxis along(part.shape(), resolved);
         const std::size_t n = along.n * along.inner;
-        const Real* from = part.value().data();
+        const Real* from = part.data();
         for (std::size_t i = 0; n > 0 && i < along.outer; ++i) std::copy_n(from + i * n, n, to + i * row + offset);
         offset += n;
     }
     if (y.needs_grad()) {
-        y.on_backward([=, inputs = std::vector<Var, Allocator<Var>>(parts.begin(), parts.end())] {
-            std::size_t at = 0;
-            for (const Var& part : inputs) {
-                const AlongAxis along(part.shape(), resolved);
-                const std::size_t n = along.n * along.inner;
-                if (part.needs_grad()) {
-                    const Real* dy = y.grad().data();
-                    const detail::Accumulation dx(part);
-                    for (std::size_t i = 0; i < along.outer; ++i)
-                        dx.add(i * n, n, [=](std::size_t j) { return dy[at + i * row + j]; });
+        y.on_backward([to = concatenated(parts, resolved), row, from = &y.gradient()] {
+            const Real* dy = from->read().data();
+            for (const Part& part : to) {
+                if (part.gradient != nullptr) {
+                    const detail::Accumulation dx(*part.gradient);
+                    for (std::size_t i = 0; i < part.blocks; ++i)
+                        dx.add(i * part.n, part.n, [=](std::size_t j) { return dy[i * row + j]; });
                 }
-                at += n;
+                dy += part.n;
             }
         });
     }

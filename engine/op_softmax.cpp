@@ -17,9 +17,9 @@ using detail::resolve_axis;
 
 /// y = f(x) lane by lane: f(lane of x, lane of y).
 template <class F>
-Var each_lane(Var x, const AlongAxis& along, F f) {
+Var each_lane(const Var& x, const AlongAxis& along, F f) {
     const Var y = x.tape().result(x.shape(), {x});
-    const Real* from = x.value().data();
+    const Real* from = x.data();
     Real* to = y.mutable_value().data();
     LaneRoom x_room(along), y_room(along);
     along.for_each_lane([&](std::size_t first, std::size_t) {
@@ -31,10 +31,10 @@ Var each_lane(Var x, const AlongAxis& along, F f) {
 
 /// dx += f'(y, dy) lane by lane: df(lane of y, lane of dy, lane of dx, whether to add).
 template <class Derivative>
-void each_lane_back(Var x, Var y, const AlongAxis& along, Derivative df) {
-    const Real* value = y.value().data();
+void each_lane_back(Gradient& to, const Var& y, const AlongAxis& along, Derivative df) {
+    const Real* value = y.data();
     const Real* dy = y.grad().data();
-    const auto [gradient, add] = x.gradient().target();
+    const auto [gradient, add] = to.target();
     Real* dx = gradient.data();
     LaneRoom y_room(along), dy_room(along), dx_room(along);
     along.for_each_lane([&, add = add](std::size_t first, std::size_t) {
@@ -53,8 +53,8 @@ Var softmax(Var x, std::int64_t axis) {
         detail::put_scaled(to, along.n, static_cast<Real>(1 / sum), false, to);
     });
     if (y.needs_grad()) {
-        y.on_backward([=] {  // dx += y (dy - sum(dy y))
-            each_lane_back(x, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
+        y.on_backward([y, along, to = &x.gradient()] {  // dx += y (dy - sum(dy y))
+            each_lane_back(*to, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
                 const auto dot = static_cast<Real>(detail::dot(dy, value, along.n));
                 put_each(dx, along.n, add, [=](std::size_t i) { return value[i] * (dy[i] - dot); });
             });
@@ -71,8 +71,8 @@ Var log_softmax(Var x, std::int64_t axis) {
         put_each(to, along.n, false, [=, max = max](std::size_t i) { return from[i] - max - log_sum; });
     });
     if (y.needs_grad()) {
-        y.on_backward([=] {  // dx += dy - exp(y) sum(dy)
-            each_lane_back(x, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
+        y.on_backward([y, along, to = &x.gradient()] {  // dx += dy - exp(y) sum(dy)
+            each_lane_back(*to, y, along, [&](const Real* value, const Real* dy, Real* dx, bool add) {
                 const auto dy_sum = static_cast<Real>(detail::sum_of(dy, along.n));
                 put_each(dx, along.n, add,
                          [=](std::size_t i) { return dy[i] - detail::exp_nonpositive(value[i]) * dy_sum; });

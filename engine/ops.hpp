@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
@@ -40,19 +41,19 @@ Var sigmoid(Var x);
 /// x * factor + offset, for numbers that need no gradient.
 Var affine(Var x, Real factor, Real offset);
 
-inline Var operator+(Var a, Var b) { return add(a, b); }
-inline Var operator-(Var a, Var b) { return sub(a, b); }
-inline Var operator*(Var a, Var b) { return mul(a, b); }
-inline Var operator/(Var a, Var b) { return div(a, b); }
-inline Var operator-(Var x) { return neg(x); }
-inline Var operator+(Var x, Real offset) { return affine(x, 1, offset); }
-inline Var operator+(Real offset, Var x) { return affine(x, 1, offset); }
-inline Var operator-(Var x, Real offset) { return affine(x, 1, -offset); }
-inline Var operator-(Real offset, Var x) { return affine(x, -1, offset); }
-inline Var operator*(Var x, Real factor) { return affine(x, factor, 0); }
-inline Var operator*(Real factor, Var x) { return affine(x, factor, 0); }
-inline Var operator/(Var x, Real divisor) { return div(x, divisor); }
-inline Var operator/(Real dividend, Var x) { return div(dividend, x); }
+inline Var operator+(Var a, Var b) { return add(std::move(a), std::move(b)); }
+inline Var operator-(Var a, Var b) { return sub(std::move(a), std::move(b)); }
+inline Var operator*(Var a, Var b) { return mul(std::move(a), std::move(b)); }
+inline Var operator/(Var a, Var b) { return div(std::move(a), std::move(b)); }
+inline Var operator-(Var x) { return neg(std::move(x)); }
+inline Var operator+(Var x, Real offset) { return affine(std::move(x), 1, offset); }
+inline Var operator+(Real offset, Var x) { return affine(std::move(x), 1, offset); }
+inline Var operator-(Var x, Real offset) { return affine(std::move(x), 1, -offset); }
+inline Var operator-(Real offset, Var x) { return affine(std::move(x), -1, offset); }
+inline Var operator*(Var x, Real factor) { return affine(std::move(x), factor, 0); }
+inline Var operator*(Real factor, Var x) { return affine(std::move(x), factor, 0); }
+inline Var operator/(Var x, Real divisor) { return div(std::move(x), divisor); }
+inline Var operator/(Real dividend, Var x) { return div(dividend, std::move(x)); }
 
 // ---- reductions (op_reduce.cpp) ------------------------------------------------------------------------------------
 // Without an axis: over everything, shape (). Over an axis: that axis is gone, or 1 with keepdim. Sums are accumulated

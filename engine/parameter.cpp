@@ -29,15 +29,15 @@ std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& 
     return runs;
 }
 
-/// Held by the one thread that reads a gradient. (std::mutex would bring <chrono> into every program.)
-class ReadLock {
+/// Held by the one thread that has to do with a gradient. (std::mutex would bring <chrono> into every program.)
+class GradientLock {
 public:
-    explicit ReadLock(std::atomic<bool>& taken) : taken_(taken) {
+    explicit GradientLock(std::atomic<bool>& taken) : taken_(taken) {
         while (taken_.exchange(true, std::memory_order_acquire)) taken_.wait(true);
     }
-    ReadLock(const ReadLock&) = delete;
-    ReadLock& operator=(const ReadLock&) = delete;
-    ~ReadLock() {
+    GradientLock(const GradientLock&) = delete;
+    GradientLock& operator=(const GradientLock&) = delete;
+    ~GradientLock() {
         taken_.store(false, std::memory_order_release);
         taken_.notify_one();
     }
@@ -144,7 +144,7 @@ void Parameter::check_kind(GradientKind wanted) const {
 }
 
 const Array& Parameter::grad() const {
-    const ReadLock lock(state().is_read);
+    const GradientLock lock(state().in_use);
     check_kind(GradientKind::dense);
     return state_->gradient.read();
 }
@@ -169,6 +169,7 @@ void Parameter::add_grad(Array gradient) const {
             " does not fit a parameter of shape ", shape());
     check_gradient();
     zero_frozen_rows(gradient);
+    const GradientLock lock(state_->in_use);
     state_->gradient.add(std::move(gradient));
 }
 
@@ -182,10 +183,14 @@ void Parameter::add_grad(RowGradient gradient) const {
 
 void Parameter::add_grad(Gradient&& arrived) const {
     if (has_frozen_rows()) arrived.drop_rows(state_->frozen, state_->trainable);
-    state().gradient.add(std::move(arrived));
+    const GradientLock lock(state().in_use);
+    state_->gradient.add(std::move(arrived));
 }
 
-void Parameter::check_gradient() const { state().gradient.check_fits(); }
+void Parameter::check_gradient() const {
+    const GradientLock lock(state().in_use);
+    state_->gradient.check_fits();
+}
 
 void Parameter::zero_grad(bool set_to_none) const {
     if (set_to_none)

@@ -102,24 +102,19 @@ public:
     // For the tape, the optimizers and clipping.
     /// How the gradient is held.
     Gradient& gradient() const { return state().gradient; }
-    /// Adds what has arrived for it on a tape, and leaves nothing there.
+    /// Adds what has arrived for it on a tape, and leaves nothing there. Several threads may call at once.
     void add_grad(Gradient&& arrived) const;
-
-    /// Marks the parameter as being in a backward pass; false if it already is, in another thread.
-    bool try_begin_backward() const { return !state().in_backward.exchange(true, std::memory_order_acquire); }
-    void end_backward() const { state().in_backward.store(false, std::memory_order_release); }
 
 private:
     struct State {
         Array value;
         std::atomic<std::uint64_t> version{0};
         bool requires_grad = true;
-        std::atomic<bool> in_backward{false};
         std::vector<bool> frozen;    // (V); empty: no row is
         std::vector<Run> trainable;  // flat ranges that are not frozen, merged
         std::uint64_t frozen_version = 0;
         Gradient gradient;
-        std::atomic<bool> is_read{false};  // by grad(): two threads may be the first to ask
+        std::atomic<bool> in_use{false};  // by a thread that adds to the gradient, or is the first to ask for its array
     };
     State& state() const {
         if (state_ == nullptr) [[unlikely]]

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <embergrad/engine/system/error.hpp>
+#include <embergrad/engine/system/parallel.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
@@ -12,38 +13,16 @@ using detail::Leaf;
 using detail::Node;
 using detail::TapeRecord;
 
-/// Holds the parameters of a tape while it goes back; two threads on one parameter are refused, not raced.
+/// While it lives, parameters that are read must be what they were.
 class BackwardGuard {
 public:
-    explicit BackwardGuard(TapeRecord& record) : record_(record) {
-        for (; held_ < record.leaves.size(); ++held_) {
-            const Leaf& leaf = record.leaves[held_];
-            if (record.node_of(leaf).needs_grad && !leaf.parameter.try_begin_backward()) {
-                release();
-                fail<std::logic_error>("backward: the parameter of shape ", leaf.parameter.shape(),
-                                       " is in a backward pass of another tape");
-            }
-        }
-        record.in_backward = true;
-    }
+    explicit BackwardGuard(TapeRecord& record) : record_(record) { record.in_backward = true; }
     BackwardGuard(const BackwardGuard&) = delete;
     BackwardGuard& operator=(const BackwardGuard&) = delete;
-    ~BackwardGuard() {
-        record_.in_backward = false;
-        release();
-    }
+    ~BackwardGuard() { record_.in_backward = false; }
 
 private:
-    void release() {
-        for (std::size_t i = 0; i < held_; ++i) {
-            const Leaf& leaf = record_.leaves[i];
-            if (record_.node_of(leaf).needs_grad) leaf.parameter.end_backward();
-        }
-        held_ = 0;
-    }
-
     TapeRecord& record_;
-    std::size_t held_ = 0;
 };
 
 /// An op may have left a misfit: refused before any parameter changes.
@@ -59,6 +38,13 @@ void check_gradient(const Leaf& leaf, const Gradient& arrived) {
 Tape::Tape(const TapeOptions& options)
     : options_(options), record_(TapeRecord::take()), generation_(++record_.generation) {
     record_.tape = this;
+}
+
+void Tape::clear() {
+    require<std::logic_error>(!record_.in_backward, "Tape::clear: not on the way back");
+    generation_ = ++record_.generation;
+    record_.recycle();
+    backward_done_ = false;
 }
 
 Tape::~Tape() {
@@ -82,7 +68,7 @@ Var Tape::leaf(const Parameter& parameter) {
 }
 
 Var Tape::constant(Array value) {
-    const Var constant = var_of(record_.add_node(false));
+    Var constant = var_of(record_.add_node(false));
     constant.node_->own_value = std::move(value);
     return constant;
 }
@@ -93,14 +79,15 @@ void Tape::check_input(const Var& input) const {
                               "Tape: an input belongs to another tape; the inputs of an op must share one");
 }
 
-Var Tape::result(const Shape& shape, std::span<const Var> inputs) {
+Var Tape::result(const Shape& shape, const OpInputs& inputs, std::source_location op) {
     bool needs_grad = false;
-    for (const Var& input : inputs) {
+    inputs.for_each([&](const Var& input) {
         check_input(input);
         needs_grad |= input.node_->needs_grad;
-    }
-    const Var result = var_of(record_.add_node(needs_grad));
+    });
+    Var result = var_of(record_.add_node(needs_grad));
     make_room(result.node_->own_value, shape);
+    result.node_->op = op;
     return result;
 }
 
@@ -111,28 +98,67 @@ void Tape::backward(Var loss) {
 }
 
 void Tape::backward(Var root, const Array& gradient) {
-    check_input(root);
+    check_root(root);
     require(gradient.shape() == root.shape(), "backward: a gradient of shape ", gradient.shape(),
             " does not fit a root of shape ", root.shape());
+    go_back(root, gradient);
+    hand_over();
+}
+
+void Tape::check_root(const Var& root) const {
+    check_input(root);
     require<std::logic_error>(recording(), "backward: an eval tape records nothing to go back through");
     require<std::logic_error>(root.needs_grad(), "backward: the root does not depend on any trainable parameter");
     require<std::logic_error>(!backward_done_, "backward: a tape goes back once; run forward again on a new tape");
+}
 
+void Tape::go_back(const Var& root, const Array& gradient) {
     const BackwardGuard guard(record_);
     backward_done_ = true;
     std::copy_n(gradient.data(), gradient.size(), root.gradient().target().array.data());
     run_backward(root.node_->index);
     for (const Leaf& leaf : record_.leaves) check_gradient(leaf, record_.node_of(leaf).gradient);
+}
+
+void Tape::hand_over() {
     for (const Leaf& leaf : record_.leaves) {
         if (leaf.parameter.requires_grad()) leaf.parameter.add_grad(std::move(record_.node_of(leaf).gradient));
     }
 }
 
+void backward(std::span<const Var> losses) {
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+        losses[i].tape().check_root(losses[i]);
+        require(losses[i].size() == 1, "backward: loss ", i, " must have one element, not shape ", losses[i].shape());
+        const auto same_tape = [&](const Var& other) { return &other.tape() == &losses[i].tape(); };
+        require(std::count_if(losses.begin(), losses.end(), same_tape) == 1, "backward: loss ", i,
+                " shares its tape with another loss; add the two, since a tape goes back once");
+    }
+    detail::parallel_for(losses.size(), 1, [&](std::size_t i, std::size_t) {
+        losses[i].tape().go_back(losses[i], ones(losses[i].shape()));
+    });
+    for (const Var& loss : losses) loss.tape().hand_over();
+}
+
+void backward(std::initializer_list<Var> losses) { backward(std::span<const Var>(losses.begin(), losses.size())); }
+
 void Tape::run_backward(std::size_t root_index) {
     for (std::size_t i = root_index + 1; i-- > 0;) {
         Node& node = record_.at(i);
-        if (node.backward && !node.gradient.is_nothing()) node.backward();
+        if (!node.gradient.is_nothing() && !node.is_leaf())
+            go_back_from(node);
+        else
+            node.backward.reset();
     }
+}
+
+void Tape::go_back_from(Node& node) {
+    require<std::logic_error>(bool(node.backward), "backward: the op at ", node.op.file_name(), ":", node.op.line(),
+                              " has a result of shape ", node.own_value.shape(),
+                              " that needs a gradient, but never said how to go back: call on_backward() on it");
+    node.backward();
+    node.backward.reset();  // lets go of its inputs, and perhaps of its own result
+    if (node.handles == 0) node.gradient.clear();
 }
 
 std::size_t Var::dim(std::size_t axis) const {

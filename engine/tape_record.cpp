@@ -64,13 +64,22 @@ RecordPool::~RecordPool() {
     pool_ended = true;
 }
 
-[[maybe_unused]] const bool release_is_known = (on_release_memory([] { pool.release(); }), true);
+[[maybe_unused]] const bool release_is_known = (on_release_memory([] {
+                                                    if (!pool_ended) pool.release();
+                                                }),
+                                                true);
 
 void recycle(Node& node) {
     node.backward.reset();
-    shrink(node.own_value);
+    if (node.is_forgotten)
+        resize(node.own_value, Shape{0});
+    else
+        shrink(node.own_value);
     node.gradient.clear();
     node.leaf = Node::kNoLeaf;
+    node.handles = 0;
+    node.is_shown = node.is_forgotten = false;
+    node.forbid_use();
 }
 
 /// Where a parameter's position among the leaves stands, + 1; 0 if it is none yet.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <embergrad/engine/gradient/gradient.hpp>
 #include <embergrad/engine/parameter.hpp>
 #include <embergrad/engine/system/memory.hpp>
+#include <embergrad/engine/system/sanitizer.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -68,12 +70,32 @@ struct alignas(64) Node {
     const Array* value = nullptr;  // own_value, or a leaf's parameter's
     std::size_t index = 0;         // on the tape
     std::size_t leaf = kNoLeaf;    // among the leaves
+    std::uint32_t handles = 0;     // Vars that can read the value
     bool needs_grad = false;
+    bool is_shown = false;      // somebody may hold a reference to the value
+    bool is_forgotten = false;  // nobody can read it: own_value has its shape alone
+    std::source_location op;    // that made it
     Gradient gradient;
     Array own_value{Shape{0}};
     Closure backward;
 
     bool is_leaf() const { return leaf != kNoLeaf; }
+    /// The last handle is gone: the memory can be used again. The shape stays, for the gradient.
+    void forget_value() {
+        if (is_shown || is_kept(own_value)) return;
+        own_value.storage() = Array::storage_type();
+        is_forgotten = true;
+    }
+    /// Between tapes a reference to the value or its gradient is one to nothing, and AddressSanitizer says so.
+    void allow_use() const { allow_access(&gradient, bytes_of_contents()); }
+    void forbid_use() const { forbid_access(&gradient, bytes_of_contents()); }
+    std::size_t bytes_of_contents() const {
+        return static_cast<std::size_t>(reinterpret_cast<const char*>(this + 1) -
+                                        reinterpret_cast<const char*>(&gradient));
+    }
+
+    Node() = default;
+    ~Node() { allow_use(); }
 };
 
 /// A parameter on a tape.
@@ -104,6 +126,7 @@ struct TapeRecord {
     Node& add_node(bool needs_grad) {
         if (size == chunks.size() * kChunk) chunks.push_back(std::make_unique<Node[]>(kChunk));
         Node& node = at(size);
+        node.allow_use();
         node.index = size++;
         node.value = &node.own_value;
         node.needs_grad = needs_grad;

@@ -87,7 +87,7 @@ TEST_CASE("gradient: given away in another shape it cannot be read, unless it wa
     const Parameter p(ones({2, 3}));
     Tape tape;
     const Var x = tape.leaf(p), y = x * 2, z = x * 3, kept = x * 4;
-    y.grad().data()[5] = 7;
+    y.gradient().array().data()[5] = 7;
     const Real* data = y.grad().data();
     CHECK_THROWS_WITH_AS(y.gradient().take({4, 2}),
                          "Gradient::take: a gradient of shape (2, 3) does not fit shape (4, 2)", std::invalid_argument);
@@ -103,7 +103,7 @@ TEST_CASE("gradient: given away in another shape it cannot be read, unless it wa
     CHECK_FALSE(y.gradient().number());
     CHECK(values(z.gradient().take({1, 6})) == Values(6, 0));  // nothing had arrived
     kept.retain_grad();
-    kept.grad().data()[0] = 5;
+    kept.gradient().array().data()[0] = 5;
     CHECK(kept.gradient().take({6, 1}).data()[0] == 5);
     CHECK(kept.grad().shape() == Shape{2, 3});
     CHECK(kept.grad().data()[0] == 5);
@@ -253,4 +253,46 @@ TEST_CASE("gradient: what was read before is right again when it is read after a
     CHECK(table.grad()(7, 0) == 1);
     clip_grad_norm({table}, std::sqrt(6.0) / 2);
     CHECK(table.grad()(8, 2) == doctest::Approx(0.5));
+}
+
+TEST_CASE("gradient: rows that are added again and again are summed up now and then") {
+    const Parameter table(zeros({10, 2}));
+    for (int pass = 0; pass < 300; ++pass) {
+        IdArray ids(Shape{100});
+        for (std::size_t i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int64_t>(i % 10);
+        Tape tape;
+        tape.backward(sum(embedding(tape, table, ids, {.sparse = true})));
+        CHECK(table.row_grad().size() <= 200);
+    }
+    RowGradient rows = table.row_grad();
+    rows.coalesce();
+    CHECK(rows.size() == 10);
+    for (Real value : rows.values()) CHECK(value == 3000);
+}
+
+TEST_CASE("gradient: one by rows that is moved to itself stays, and one that was moved away is empty") {
+    RowGradient rows({3, 1}, ones({2, 4}));
+    RowGradient& same = rows;
+    rows = std::move(same);
+    CHECK(rows.rows() == std::vector<std::int64_t>{3, 1});
+    CHECK(rows.values().shape() == Shape{2, 4});
+    const RowGradient taken = std::move(rows);
+    CHECK(taken.size() == 2);
+    CHECK(rows.size() == 0);
+    CHECK(rows.values().size() == 0);
+}
+
+TEST_CASE("gradient: zeroed, a gradient held by rows keeps no array, and a dropped one gives its memory back") {
+    constexpr std::size_t kV = 200000;
+    const Parameter table(zeros({kV, 4}));
+    for (const bool to_none : {false, true}) {
+        Tape tape;
+        tape.backward(sum(embedding(tape, table, {7})));
+        CHECK(table.grad()(7, 0) == 1);
+        table.zero_grad(to_none);
+        CHECK(table.has_gradient() == !to_none);
+        release_memory();
+        CHECK(memory_stats().kept_bytes == 0);
+        if (!to_none) CHECK_FALSE(table.gradient().is_copied());
+    }
 }

@@ -109,7 +109,7 @@ void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 }  // namespace
 
 static_assert(sizeof(Var) == 24);
-static_assert(std::is_trivially_copyable_v<Var>);
+static_assert(std::is_nothrow_copy_constructible_v<Var> && std::is_nothrow_move_constructible_v<Var>);
 
 template <class T>
 concept TakesRequiresGrad = requires(const T& x) {
@@ -772,8 +772,8 @@ TEST_CASE("tape: used nodes compute what fresh ones do") {
     }
 }
 
-TEST_CASE("tape: a parameter in another thread's backward is refused, and free again afterwards") {
-    const Parameter shared(vector({1, 2})), frozen(vector({1, 2}), false), own(vector({3, 4}));
+TEST_CASE("tape: two tapes go back through one parameter at once, and nothing is lost") {
+    const Parameter shared(vector({1, 2})), frozen(vector({1, 2}), false);
     std::promise<void> inside, go_on;
     std::thread thread([&] {
         Tape tape;
@@ -784,24 +784,102 @@ TEST_CASE("tape: a parameter in another thread's backward is refused, and free a
         tape.backward(sum(x));
     });
     inside.get_future().wait();
-    {
-        Tape tape;
-        const Var loss = sum(tape.leaf(own)) + sum(tape.leaf(shared));
-        check_misuse([&] { tape.backward(loss); },
-                     "backward: the parameter of shape (2,) is in a backward pass of another tape");
-        CHECK_FALSE(own.has_gradient());
-
-        Tape reading, others;  // reading is free, and so are all other parameters
-        CHECK(sum(reading.leaf(shared)).item() == 3);
-        CHECK_NOTHROW(others.backward(sum(others.leaf(own) * others.leaf(frozen))));
-        CHECK(values(own.grad()) == Values{1, 2});
-
-        go_on.set_value();
-        thread.join();
-        tape.backward(loss);  // the same one, now that nobody holds it
-    }
-    CHECK(values(own.grad()) == Values{2, 3});
+    Tape tape;
+    tape.backward(sum(tape.leaf(shared)));
+    CHECK(values(shared.grad()) == Values{1, 1});
+    go_on.set_value();
+    thread.join();
     CHECK(values(shared.grad()) == Values{2, 3});
+}
+
+TEST_CASE("tape: many threads train one model: every gradient arrives, dense and by rows") {
+    const Parameter weight(full({40, 3}, 2)), table(ones({50, 3})), dense(ones({50, 3}));
+    constexpr int kThreads = 4, kSteps = 60;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+        threads.emplace_back([&, t] {
+            for (int step = 0; step < kSteps; ++step) {
+                Tape tape;
+                const Var w = tape.leaf(weight);
+                tape.backward(sum(w * w) + sum(embedding(tape, table, {t, step % 50}, {.sparse = true})) +
+                              sum(embedding(tape, dense, {t, t})));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(values(weight.grad()) == Values(120, 4 * kThreads * kSteps));
+    RowGradient rows = table.row_grad();
+    rows.coalesce();
+    Real total = 0;
+    for (Real value : rows.values()) total += value;
+    CHECK(total == 2 * 3 * kThreads * kSteps);
+    CHECK(dense.grad()(kThreads - 1, 2) == 2 * kSteps);
+}
+
+TEST_CASE("backward of many tapes: the bits of going back one after another, on any number of threads") {
+    const auto gradients = [](int threads, bool together) {
+        set_num_threads(threads);
+        Rng rng(4);
+        const Parameter weight(zeros({8, 8})), table(zeros({30, 8}));
+        for (const Parameter& p : {weight, table})
+            for (Real& x : p.mutable_value()) x = static_cast<Real>(rng.normal());
+        std::vector<Tape> tapes(6);
+        std::vector<Var> losses;
+        for (Tape& tape : tapes) {
+            IdArray ids(Shape{20});
+            for (std::int64_t& id : ids) id = static_cast<std::int64_t>(rng.below(30));
+            losses.push_back(mean(tanh(linear(embedding(tape, table, ids), tape.leaf(weight)))));
+        }
+        if (together) backward(losses);
+        for (std::size_t i = 0; i < losses.size() && !together; ++i) tapes[i].backward(losses[i]);
+        return std::pair(values(weight.grad()), values(table.grad()));
+    };
+    const int before = num_threads();
+    const auto expected = gradients(1, false);
+    for (int threads : {1, 2, 3}) CHECK(gradients(threads, true) == expected);
+    set_num_threads(before);
+}
+
+TEST_CASE("backward of many tapes: what cannot be done is refused before anything changes") {
+    const Parameter p(vector({1, 2}));
+    Tape one, other;
+    const Var loss = sum(one.leaf(p)), wide = other.leaf(p) * Real{2};
+    CHECK_THROWS_WITH_AS(backward({loss, wide}), "backward: loss 1 must have one element, not shape (2,)",
+                         std::invalid_argument);
+    CHECK_THROWS_WITH_AS(backward({loss, loss}),
+                         "backward: loss 0 shares its tape with another loss; add the two, since a tape goes back once",
+                         std::invalid_argument);
+    const Var fails = with_hook(wide, [] { throw std::runtime_error("no"); });
+    CHECK_THROWS_AS(backward({loss, sum(fails)}), std::runtime_error);
+    CHECK_FALSE(p.has_gradient());
+}
+
+TEST_CASE("tape: a tape inside another's way back, as checkpointing of activations needs") {
+    const Parameter w(vector({2, 3}));
+    const auto block = [](Tape& tape, const Parameter& weight, Var x) { return tanh(x * tape.leaf(weight)); };
+    const Parameter expected_w(vector({2, 3})), x0(vector({0.5, -1})), expected_x0(vector({0.5, -1}));
+    Tape plain;
+    plain.backward(sum(exp(block(plain, expected_w, plain.leaf(expected_x0)))));
+
+    Tape tape;
+    const Var x = tape.leaf(x0);
+    const Array kept = x.value();
+    Array values_of_block;
+    {
+        Tape inner(Mode::eval);
+        values_of_block = block(inner, w, inner.constant(kept)).value();
+    }
+    const Var y = tape.result(x.shape(), {x});
+    std::copy_n(values_of_block.data(), y.size(), y.mutable_value().data());
+    y.on_backward([&, x, y] {
+        Tape again;  // forward once more, and back at once
+        const Parameter input(kept);
+        again.backward(block(again, w, again.leaf(input)), y.grad());
+        for (std::size_t i = 0; i < x.size(); ++i) x.grad().data()[i] += input.grad().data()[i];
+    });
+    tape.backward(sum(exp(y)));
+    CHECK(values(w.grad()) == values(expected_w.grad()));
+    CHECK(values(x0.grad()) == values(expected_x0.grad()));
 }
 
 TEST_CASE("tape: threads train models of their own, and take over the records of threads that ended") {
@@ -927,4 +1005,89 @@ TEST_CASE("tape: a thread keeps the nodes of long tapes that come in turn") {
     allocations_of_a_long_tape();
     allocations_of_a_long_tape();
     CHECK(allocations_of_a_long_tape() == 0);
+}
+
+TEST_CASE("tape: reading a gradient changes none: what has not arrived is no gradient") {
+    const Parameter used(vector({1, 2})), aside(vector({3, 4})), table(ones({4, 2}));
+    Tape tape;
+    const Var x = tape.leaf(used), y = tape.leaf(aside), rows = embedding(tape, table, {1, 3}, {.sparse = true});
+    const Var middle = x * Real{2};
+    for (const Var& var : {x, y, middle, tape.leaf(table)}) {
+        for (int i = 0; i < 2; ++i) CHECK(values(var.grad()) == Values(var.size(), 0));
+    }
+    tape.backward(sum(middle) + sum(rows));
+    CHECK(values(used.grad()) == Values{2, 2});
+    CHECK(aside.gradient_kind() == GradientKind::none);
+    CHECK(table.gradient_kind() == GradientKind::rows);
+    CHECK(table.row_grad().rows() == Ids{1, 3});
+}
+
+TEST_CASE("tape: a result without a way back is refused by the place of its op, and no parameter has changed") {
+    const Parameter p(vector({1, 2})), q(vector({3, 4}));
+    Tape tape;
+    const Var x = tape.leaf(p) * Real{2};
+    const Var y = tape.result({2}, {x});
+    const int line = __LINE__ - 1;
+    std::copy_n(x.value().data(), 2, y.mutable_value().data());
+    const Var loss = sum(y) + sum(tape.leaf(q));
+    CHECK_THROWS_WITH_AS(tape.backward(loss),
+                         doctest::Contains(("tests/test_tape.cpp:" + std::to_string(line) +
+                                            " has a result of shape (2,) that needs a gradient, but never said how "
+                                            "to go back: call on_backward() on it")
+                                               .c_str()),
+                         std::logic_error);
+    CHECK_FALSE(p.has_gradient());
+    CHECK_FALSE(q.has_gradient());
+}
+
+TEST_CASE("tape: values and gradients that nobody can read make room for the next ones") {
+    constexpr std::size_t kBytes = std::size_t{1} << 20, kN = kBytes / sizeof(Real);
+    const auto asked_for = [&](Mode mode) {
+        std::uint64_t bytes = 0;
+        on_new_thread([&] {
+            const Parameter p(ones({kN}));
+            const std::uint64_t before = memory_stats().system_bytes;
+            Tape tape(mode);
+            Var y = tape.leaf(p);
+            for (int i = 0; i < 50; ++i) y = y * Real{0.5} + Real{1};
+            if (mode == Mode::train) tape.backward(sum(y));
+            bytes = memory_stats().system_bytes - before;
+            CHECK(y.value()(kN - 1) == doctest::Approx(2));
+            if (mode == Mode::train) CHECK(p.grad()(0) == doctest::Approx(std::pow(0.5, 50)));
+        });
+        return static_cast<double>(bytes) / kBytes;
+    };
+    CHECK(asked_for(Mode::eval) <= 4);
+    CHECK(asked_for(Mode::train) <= 6);
+}
+
+TEST_CASE("tape: what is read on the way back, or was shown, stays") {
+    constexpr std::size_t kN = 4096;
+    const Parameter p(full({kN}, 2));
+    Tape tape;
+    const Array& shown = (tape.leaf(p) * Real{3}).value();
+    Var y = exp(tape.leaf(p) * Real{0.5});  // its derivative reads the result
+    y = y * (tape.leaf(p) + Real{1});       // both factors are read
+    const Var loss = mean(tanh(y * Real(1e-3)));
+    y = Var();
+    tape.backward(loss);
+    CHECK(shown(kN - 1) == 6);
+    const double e = std::exp(1.0), u = 3e-3 * e, slope = 1 - std::tanh(u) * std::tanh(u);
+    CHECK(p.grad()(7) == doctest::Approx(slope * 1e-3 * (1.5 * e + e) / kN).epsilon(1e-4));
+    CHECK((tape.leaf(p) * Real{3}).value_copy()(0) == 6);
+}
+
+TEST_CASE("tape: clear() ends its values and goes on, so that a tape for many runs does not grow") {
+    const Parameter p(vector({1, 2}));
+    Tape tape;
+    for (int run = 0; run < 3; ++run) {
+        const Var y = tape.leaf(p) * Real{2};
+        tape.backward(sum(y));
+        tape.clear();
+        CHECK(tape.size() == 0);
+        check_misuse([&] { y.value(); }, kStale);
+    }
+    CHECK(values(p.grad()) == Values{6, 6});
+    const Var hooked = with_hook(tape.leaf(p), [&] { tape.clear(); });
+    check_misuse([&] { tape.backward(sum(hooked)); }, "Tape::clear: not on the way back");
 }

@@ -10,6 +10,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+constexpr std::size_t kMostRows = 64;  // that are kept apart, and two for each of the table's
+
 void fill_zeros(Array& array) { std::fill(array.storage().begin(), array.storage().end(), Real{0}); }
 
 }  // namespace
@@ -35,13 +37,13 @@ Gradient::Target Gradient::write_out() {
 /// All that has arrived, in the array.
 Array& Gradient::sum_up() {
     if (!target().add) fill_zeros(array_);
-    if (!rows_.empty()) add_rows_to_array();
+    add_rows(array_);
+    rows_.clear();
     return array_;
 }
 
-void Gradient::add_rows_to_array() {
-    for (auto rows = rows_.rbegin(); rows != rows_.rend(); ++rows) rows->add_to(array_);  // the first lookup first
-    rows_.clear();
+void Gradient::add_rows(Array& sum) const {
+    for (auto rows = rows_.rbegin(); rows != rows_.rend(); ++rows) rows->add_to(sum);  // the first lookup first
 }
 
 void Gradient::add(Real number) {
@@ -56,7 +58,8 @@ void Gradient::add(Real number) {
 
 void Gradient::add(RowGradient rows, bool sparse) {
     require<std::logic_error>(takes_rows_, "Gradient::add: only a parameter's gradient takes rows, not a result's");
-    rows.check_fits(*shape_);  // here, where it is wrong: when parameters change it is too late
+    rows.check_fits(*shape_);                        // here, where it is wrong: when parameters change it is too late
+    if (form_ == Form::copy) form_ = Form::nothing;  // what was read is too little now
     sparse_ = sparse && (sparse_ || rows_.empty());
     rows_.push_back(std::move(rows));
 }
@@ -96,7 +99,8 @@ void Gradient::add(Array array) {
     }
     std::swap(array_, array);  // no copy: the usual case is the first gradient of a step
     form_ = Form::array;
-    add_rows_to_array();
+    add_rows(array_);
+    rows_.clear();
 }
 
 /// Puts rows behind those that are there.
@@ -111,15 +115,17 @@ void Gradient::join(std::span<RowGradient> rows, bool sparse) {
     } else {
         if (rows_.empty()) rows_.emplace_back();
         rows_.front().append(rows);
+        if (n > kMostRows + 2 * (*shape_)[0]) rows_.front().coalesce();  // each append copies all that are there
     }
 }
 
-const Array& Gradient::read() {
-    if (rows_.empty() || form_ == Form::copy) return array_;
+Array& Gradient::write_for_reader() {
+    if (form_ == Form::copy) return array_;
+    if (form_ != Form::nothing) return array();
     make_room(array_, *shape_);
     fill_zeros(array_);
-    rows_.front().add_to(array_);
-    form_ = Form::copy;
+    add_rows(array_);
+    if (!rows_.empty()) form_ = Form::copy;
     return array_;
 }
 
@@ -135,8 +141,10 @@ void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> t
 }
 
 void Gradient::zero() {
-    if (!rows_.empty()) rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
-    if (form_ == Form::array || form_ == Form::copy) fill_zeros(array_);
+    if (form_ == Form::array) return fill_zeros(array_);
+    if (rows_.empty()) return;
+    rows_.front() = RowGradient({}, Array(Shape{0, (*shape_)[1]}));
+    if (form_ == Form::copy) shrink(array_), form_ = Form::nothing;
 }
 
 void Gradient::check_fits() const {

@@ -54,7 +54,14 @@ public:
         form_ = Form::array;
         return {array_, false};
     }
-    /// Everything that has arrived as one array, to be read and added to; zeros if nothing has. Errors as target().
+    /// Everything that has arrived as one array, to be read. Zeros if nothing has, which still has not then; a table's
+    /// rows stay rows. Good until the gradient changes. Throws std::logic_error after take().
+    Array& read() {
+        if (form_ == Form::array && rows_.empty()) [[likely]]
+            return array_;
+        return write_for_reader();
+    }
+    /// Everything that has arrived as one array, to be added to; zeros if nothing has. Errors as target().
     Array& array() {
         if (form_ == Form::array && rows_.empty()) [[likely]]
             return array_;
@@ -80,8 +87,6 @@ public:
     /// Adds all that has arrived elsewhere for a value of the same shape, and leaves nothing there.
     void add(Gradient&& other);
     void add(Array array);
-    /// array(), but rows are kept, too. Good until the gradient changes.
-    const Array& read();
     /// array(), to be written to at any time: from now on dense gradients are held as arrays.
     Array& hand_out() {
         handed_out_ = true;
@@ -115,8 +120,9 @@ private:
     enum class Form : unsigned char { nothing, number, array, copy, taken };
     Target write_out();
     Array& sum_up();
+    Array& write_for_reader();
     void join(std::span<RowGradient> rows, bool sparse);
-    void add_rows_to_array();
+    void add_rows(Array& sum) const;
 
     const Shape* shape_ = nullptr;
     Real number_ = 0;
