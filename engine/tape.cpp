@@ -79,7 +79,7 @@ void Tape::check_input(const Var& input) const {
                               "Tape: an input belongs to another tape; the inputs of an op must share one");
 }
 
-Var Tape::result(const Shape& shape, const OpInputs& inputs, std::source_location op) {
+Var Tape::result(const Shape& shape, const OpInputs& inputs, const char* file, int line) {
     bool needs_grad = false;
     inputs.for_each([&](const Var& input) {
         check_input(input);
@@ -87,7 +87,8 @@ Var Tape::result(const Shape& shape, const OpInputs& inputs, std::source_locatio
     });
     Var result = var_of(record_.add_node(needs_grad));
     make_room(result.node_->own_value, shape);
-    result.node_->op = op;
+    result.node_->file = file;
+    result.node_->line = line;
     return result;
 }
 
@@ -153,7 +154,7 @@ void Tape::run_backward(std::size_t root_index) {
 }
 
 void Tape::go_back_from(Node& node) {
-    require<std::logic_error>(bool(node.backward), "backward: the op at ", node.op.file_name(), ":", node.op.line(),
+    require<std::logic_error>(bool(node.backward), "backward: the op at ", node.file, ":", node.line,
                               " has a result of shape ", node.own_value.shape(),
                               " that needs a gradient, but never said how to go back: call on_backward() on it");
     node.backward();

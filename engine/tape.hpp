@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <source_location>
 #include <span>
 #include <utility>
 #include <vector>
@@ -162,9 +161,10 @@ public:
     Var constant(Array value);
 
     /// For authors of ops: room for a result, uninitialised. It needs a gradient if an input does and the tape records;
-    /// then say Var::on_backward, or backward() refuses to pass it over, and names `op`, where result() was called.
+    /// then say Var::on_backward, or backward() refuses to pass it over, and names the place of this call.
     /// Throws std::logic_error if an input is stale or belongs to another tape.
-    Var result(const Shape& shape, const OpInputs& inputs, std::source_location op = std::source_location::current());
+    Var result(const Shape& shape, const OpInputs& inputs, const char* file = __builtin_FILE(),
+               int line = __builtin_LINE());
     /// For authors of ops: room for what forward keeps for backward, uninitialised.
     Var workspace(const Shape& shape) { return result(shape, OpInputs()); }
     /// Ends every value on the tape and goes on with an empty one: for a tape that is used for many runs.

@@ -79,7 +79,11 @@ void recycle(Node& node) {
     node.leaf = Node::kNoLeaf;
     node.handles = 0;
     node.is_shown = node.is_forgotten = false;
-    node.forbid_use();
+    if constexpr (kForbidsAccess) {
+        resize(node.own_value, Shape{0});  // what is owned by forbidden memory would count as leaked
+        node.gradient.release();
+        node.forbid_use();
+    }
 }
 
 /// Where a parameter's position among the leaves stands, + 1; 0 if it is none yet.

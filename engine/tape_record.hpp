@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <source_location>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -74,7 +73,8 @@ struct alignas(64) Node {
     bool needs_grad = false;
     bool is_shown = false;      // somebody may hold a reference to the value
     bool is_forgotten = false;  // nobody can read it: own_value has its shape alone
-    std::source_location op;    // that made it
+    int line = 0;               // where its op called Tape::result
+    const char* file = nullptr;
     Gradient gradient;
     Array own_value{Shape{0}};
     Closure backward;

@@ -24,6 +24,8 @@ class Adagrad final : public Optimizer {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit Adagrad(ParamGroups groups, const AdagradOptions& options = {});
+    /// For a single parameter.
+    Adagrad(const Parameter& one, const AdagradOptions& options) : Adagrad(ParamGroups{one}, options) {}
 
 private:
     std::string gradient_problem(const Parameter& parameter, const ParamGroup& group) const override;

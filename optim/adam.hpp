@@ -27,6 +27,8 @@ class Adam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit Adam(ParamGroups groups, const AdamOptions& options = {});
+    /// For a single parameter.
+    Adam(const Parameter& one, const AdamOptions& options) : Adam(ParamGroups{one}, options) {}
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -27,6 +27,8 @@ class AdamW final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit AdamW(ParamGroups groups, const AdamWOptions& options = {});
+    /// For a single parameter.
+    AdamW(const Parameter& one, const AdamWOptions& options) : AdamW(ParamGroups{one}, options) {}
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -54,15 +54,32 @@ void Optimizer::start(ParamGroups groups) {
     for (ParamGroup& group : groups.all) add_param_group(std::move(group));
 }
 
+Optimizer& Optimizer::operator=(Optimizer&& other) {
+    if (this == &other) return *this;
+    name_ = std::move(other.name_);
+    defaults_ = std::move(other.defaults_);
+    kept_names_ = std::move(other.kept_names_);
+    groups_ = std::move(other.groups_);
+    parameters_ = std::move(other.parameters_);
+    states_ = std::move(other.states_);
+    frozen_versions_ = std::move(other.frozen_versions_);
+    return *this;
+}
+
+std::vector<HeldGroup>& Optimizer::groups() const {
+    require<std::logic_error>(groups_ != nullptr, "Optimizer: this one was moved from; use the one it was moved to");
+    return *groups_;
+}
+
 // Not in the header: each user would pay for std::span's making sure that a vector is contiguous.
-std::span<HeldGroup> Optimizer::param_groups() { return groups_; }
-std::span<const HeldGroup> Optimizer::param_groups() const { return groups_; }
+std::span<HeldGroup> Optimizer::param_groups() { return groups(); }
+std::span<const HeldGroup> Optimizer::param_groups() const { return groups(); }
 
 void Optimizer::step() {
     check_options();
     check_gradients();
     std::size_t index = 0;
-    for (const ParamGroup& group : groups_) {
+    for (const ParamGroup& group : groups()) {
         for (const Parameter& parameter : group.params) {
             if (steps(parameter)) {
                 respect_frozen_rows(index, parameter);
@@ -94,7 +111,8 @@ Real* Optimizer::kept(std::size_t index, std::size_t k) {
 }
 
 void Optimizer::zero_grad(bool set_to_none) const {
-    for (const Parameter& parameter : parameters_) parameter.zero_grad(set_to_none);
+    for (const ParamGroup& group : groups())
+        for (const Parameter& parameter : group.params) parameter.zero_grad(set_to_none);
 }
 
 void Optimizer::add_param_group(ParamGroup group) {
@@ -103,16 +121,16 @@ void Optimizer::add_param_group(ParamGroup group) {
     });
     std::string problem = group_problem(group, true);
     if (problem.empty()) problem = new_group_problem(group);
-    require(problem.empty(), name_, ", group ", groups_.size(), ": ", problem);
+    require(problem.empty(), name_, ", group ", groups().size(), ": ", problem);
     check_added(group.params);
 
     const std::size_t count = parameters_.size() + group.params.size();
     frozen_versions_.reserve(count);
     states_.reserve(count);
     parameters_.reserve(count);  // the last that can fail, but for the next line
-    groups_.push_back(HeldGroup(std::move(group)));
-    const std::vector<Parameter>& added = groups_.back().params();
-    const auto first = static_cast<Real>(first_value(groups_.back()));
+    groups().push_back(HeldGroup(std::move(group)));
+    const std::vector<Parameter>& added = groups().back().params();
+    const auto first = static_cast<Real>(first_value(groups().back()));
     parameters_.insert(parameters_.end(), added.begin(), added.end());
     while (states_.size() < count) states_.push_back({.first_value = first});
     frozen_versions_.resize(count, 0);
@@ -138,10 +156,10 @@ void Optimizer::check_added(const std::vector<Parameter>& added) const {
     std::unordered_map<const void*, std::size_t> seen;  // parameter -> its position among all
     for (std::size_t i = 0; i < parameters_.size(); ++i) seen.emplace(parameters_[i].id(), i);
     for (std::size_t i = 0; i < added.size(); ++i) {
-        require(added[i].defined(), name_, ", group ", groups_.size(), ": parameter ", i, " is an empty handle");
+        require(added[i].defined(), name_, ", group ", groups().size(), ": parameter ", i, " is an empty handle");
         const auto [first, is_new] = seen.emplace(added[i].id(), parameters_.size() + i);
         if (!is_new) {
-            fail<std::invalid_argument>(name_, ", group ", groups_.size(), ": parameter ", i, " of shape ",
+            fail<std::invalid_argument>(name_, ", group ", groups().size(), ": parameter ", i, " of shape ",
                                         added[i].shape(), " is also ", place_text(first->second));
         }
     }
@@ -150,26 +168,26 @@ void Optimizer::check_added(const std::vector<Parameter>& added) const {
 /// "parameter 2 of group 0"; an index behind all groups is in the one being added.
 std::string Optimizer::place_text(std::size_t index) const {
     std::size_t group = 0;
-    for (; group < groups_.size() && index >= groups_[group].params().size(); ++group) {
-        index -= groups_[group].params().size();
+    for (; group < groups().size() && index >= groups()[group].params().size(); ++group) {
+        index -= groups()[group].params().size();
     }
     return "parameter " + std::to_string(index) + " of group " + std::to_string(group);
 }
 
 /// Users may write to param_groups(): options are checked again at every step.
 void Optimizer::check_options() const {
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-        const std::string problem = group_problem(groups_[g], true);
+    for (std::size_t g = 0; g < groups().size(); ++g) {
+        const std::string problem = group_problem(groups()[g], true);
         if (!problem.empty()) fail<std::invalid_argument>(name_, ", group ", g, ": ", problem);
     }
 }
 
 void Optimizer::check_gradients() const {
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-        for (std::size_t i = 0; i < groups_[g].params().size(); ++i) {
-            const Parameter& parameter = groups_[g].params()[i];
+    for (std::size_t g = 0; g < groups().size(); ++g) {
+        for (std::size_t i = 0; i < groups()[g].params().size(); ++i) {
+            const Parameter& parameter = groups()[g].params()[i];
             if (!steps(parameter)) continue;
-            std::string problem = gradient_problem(parameter, groups_[g]);
+            std::string problem = gradient_problem(parameter, groups()[g]);
             if (problem.empty()) problem = shape_problem(parameter);
             if (problem.empty()) continue;
             fail<std::logic_error>(name_, ", group ", g, ": parameter ", i, " of shape ", parameter.shape(), " has ",

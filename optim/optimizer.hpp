@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,7 +36,8 @@ struct ParamGroup {
     std::optional<bool> lazy_rows = {};
 };
 
-/// What an optimizer is made for: groups, or parameters that make one group. Either may be a list in braces.
+/// What an optimizer is made for: groups, or parameters that make one group. Either may be a list in
+/// braces.
 struct ParamGroups {
     ParamGroups(std::vector<Parameter> params) : all{{.params = std::move(params)}} {}
     ParamGroups(std::vector<ParamGroup> groups) : all(std::move(groups)) {}
@@ -72,6 +74,7 @@ struct OptimizerState {
 /// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
 /// (Parameter::freeze_rows) keep their bits and have no state: a step that finds a row frozen drops its, and it
 /// starts anew when the row is trained again.
+/// One that was moved from throws std::logic_error in every call.
 class Optimizer {
 public:
     virtual ~Optimizer() = default;
@@ -116,9 +119,12 @@ protected:
 
     /// `defaults` sets every option that the optimizer has, except perhaps lr; `kept` names the arrays as PyTorch does.
     Optimizer(std::string_view name, ParamGroup defaults, std::initializer_list<std::string_view> kept)
-        : name_(name), defaults_(std::move(defaults)), kept_names_(kept) {}
+        : name_(name),
+          defaults_(std::move(defaults)),
+          kept_names_(kept),
+          groups_(std::make_shared<std::vector<HeldGroup>>()) {}
     Optimizer(Optimizer&&) = default;
-    Optimizer& operator=(Optimizer&&) = default;
+    Optimizer& operator=(Optimizer&& other);
 
     /// The second half of construction, which needs the virtual functions below.
     void start(ParamGroups groups);
@@ -147,6 +153,9 @@ private:
     virtual void kept_changed(std::size_t /*index*/) {}
 
     struct LoadPlan;
+    friend class LRScheduler;
+    /// All groups. Throws if they were moved away.
+    std::vector<HeldGroup>& groups() const;
     std::string group_problem(const ParamGroup& group, bool lr_required) const;
     void check_added(const std::vector<Parameter>& added) const;
     void check_options() const;
@@ -161,11 +170,11 @@ private:
 
     std::string name_;
     ParamGroup defaults_;
-    std::vector<std::string_view> kept_names_;  // of the arrays in a State
-    std::vector<HeldGroup> groups_;
-    std::vector<Parameter> parameters_;           // of all groups in order, as they were added
-    std::vector<State> states_;                   // of each
-    std::vector<std::uint64_t> frozen_versions_;  // of each, when its state last forgot its frozen rows
+    std::vector<std::string_view> kept_names_;        // of the arrays in a State
+    std::shared_ptr<std::vector<HeldGroup>> groups_;  // shared with schedulers; none after a move
+    std::vector<Parameter> parameters_;               // of all groups in order, as they were added
+    std::vector<State> states_;                       // of each
+    std::vector<std::uint64_t> frozen_versions_;      // of each, when its state last forgot its frozen rows
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -66,15 +66,15 @@ std::vector<std::string> Optimizer::parameter_names(const NamedParameters& names
 OptimizerState Optimizer::state_dict(const NamedParameters& names) const {
     const std::vector<std::string> all_names = parameter_names(names);
     OptimizerState result;
-    result.metadata[std::string(kPrefix) + "param_groups"] = std::to_string(groups_.size());
+    result.metadata[std::string(kPrefix) + "param_groups"] = std::to_string(groups().size());
     std::size_t index = 0;
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t g = 0; g < groups().size(); ++g) {
         detail::for_each_option([&](const auto& option) {
-            const auto& value = option.of(groups_[g]);
+            const auto& value = option.of(groups()[g]);
             if (value) result.metadata[group_prefix(g) + std::string(option.name)] = detail::text_of(*value);
         });
-        result.metadata[group_prefix(g) + "params"] = std::to_string(groups_[g].params().size());
-        for (std::size_t i = 0; i < groups_[g].params().size(); ++i, ++index) {
+        result.metadata[group_prefix(g) + "params"] = std::to_string(groups()[g].params().size());
+        for (std::size_t i = 0; i < groups()[g].params().size(); ++i, ++index) {
             result.metadata[params_name(g, i)] = all_names[index];
             save_kept(result, g, index, all_names[index]);
         }
@@ -90,7 +90,7 @@ void Optimizer::save_kept(OptimizerState& to, std::size_t g, std::size_t index, 
         const std::string array_name = prefix + std::string(kept_names_[k]);
         if (state.kept[k])
             to.tensors.emplace_back(array_name, *state.kept[k]);
-        else if (keeps(k, state.step, groups_[g]))
+        else if (keeps(k, state.step, groups()[g]))
             to.tensors.emplace_back(array_name, full(parameters_[index].shape(), state.first_value));
     }
 }
@@ -135,12 +135,12 @@ void Optimizer::plan_state(LoadPlan& plan, std::size_t g, std::size_t index, con
 
 void Optimizer::load_state_dict(const OptimizerState& state, const NamedParameters& names) {
     const std::vector<std::string> all_names = parameter_names(names);
-    LoadPlan plan(state, groups_);
+    LoadPlan plan(state, groups());
     plan.states.resize(parameters_.size());
-    plan.values.expect(std::string(kPrefix) + "param_groups", std::to_string(groups_.size()));
+    plan.values.expect(std::string(kPrefix) + "param_groups", std::to_string(groups().size()));
     std::size_t index = 0;
-    for (std::size_t g = 0; g < groups_.size(); ++g) {
-        const std::size_t n = groups_[g].params().size();
+    for (std::size_t g = 0; g < groups().size(); ++g) {
+        const std::size_t n = groups()[g].params().size();
         plan_group(plan, g, std::span(all_names).subspan(index, n));
         for (const std::size_t end = index + n; index < end; ++index) plan_state(plan, g, index, all_names[index]);
     }
@@ -148,8 +148,8 @@ void Optimizer::load_state_dict(const OptimizerState& state, const NamedParamete
     require(plan.values.problems().empty(), name_,
             ": the state does not fit; nothing was loaded:", plan.values.problems());
 
-    for (std::size_t g = 0; g < groups_.size(); ++g)  // nothing fails from here on
-        detail::for_each_option([&](const auto& option) { option.of(groups_[g]) = option.of(plan.groups[g]); });
+    for (std::size_t g = 0; g < groups().size(); ++g)  // nothing fails from here on
+        detail::for_each_option([&](const auto& option) { option.of(groups()[g]) = option.of(plan.groups[g]); });
     std::swap(states_, plan.states);
     for (index = 0; index < parameters_.size(); ++index) forget_frozen_rows(index);
 }

@@ -235,19 +235,18 @@ LambdaLR warm_up(std::int64_t epochs) {
 }
 
 LRScheduler::LRScheduler(Optimizer& optimizer, Schedule schedule)
-    : optimizer_(&optimizer), schedule_(std::move(schedule)) {
-    const std::string found = problem(schedule_, optimizer.param_groups().size());
+    : groups_(optimizer.groups_), schedule_(std::move(schedule)) {
+    const std::string found = problem(schedule_, optimizer.groups().size());
     require(found.empty(), found);
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // somebody took it away: refused below
-    for (const HeldGroup& group : optimizer.param_groups()) bases_.push_back(group.lr.value_or(kNone));
+    for (const HeldGroup& group : *groups_) bases_.push_back(group.lr.value_or(kNone));
     set(0, rates(schedule_, bases_, 0));
 }
 
 void LRScheduler::step() { set(epoch_ + 1, rates(schedule_, bases_, epoch_ + 1)); }
 
 void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
-    const std::span<HeldGroup> groups = optimizer_->param_groups();
-    for (std::size_t g = 0; g < rates.size(); ++g) groups[g].lr = rates[g];
+    for (std::size_t g = 0; g < rates.size(); ++g) (*groups_)[g].lr = rates[g];
     epoch_ = epoch;
     last_lr_ = std::move(rates);
 }
@@ -255,8 +254,7 @@ void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
 /// Those of the groups, whoever set them.
 std::vector<double> LRScheduler::current_rates() const {
     std::vector<double> current;
-    for (const HeldGroup& group : optimizer_->param_groups().first(bases_.size()))
-        current.push_back(group.lr.value_or(0));
+    for (std::size_t g = 0; g < bases_.size(); ++g) current.push_back((*groups_)[g].lr.value_or(0));
     return current;
 }
 
@@ -294,7 +292,7 @@ void LRScheduler::load_state_dict(const std::map<std::string, std::string>& stat
     schedule_ = schedule;
     std::swap(bases_, bases);
     set(epoch, std::move(loaded));
-    for (std::size_t g = 0; g < current.size(); ++g) optimizer_->param_groups()[g].lr = current[g];
+    for (std::size_t g = 0; g < current.size(); ++g) (*groups_)[g].lr = current[g];
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,12 +1,14 @@
 // Schedules, learning rates that change from epoch to epoch, and the LRScheduler that sets them.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <embergrad/optim/optimizer.hpp>
@@ -40,9 +42,17 @@ struct CosineAnnealingLR {
     double eta_min = 0;      ///< >= 0
 };
 
+/// Functions of the epoch: a list, or a single one.
+struct LRLambdas : std::vector<std::function<double(std::int64_t epoch)>> {
+    using Function = value_type;
+    using std::vector<Function>::vector;
+    template <std::convertible_to<Function> F>
+    LRLambdas(F one) : std::vector<Function>{std::move(one)} {}  // NOLINT: LambdaLR{f}
+};
+
 /// base f(e), with one f for all groups, or one for each. What f gives must be finite and not negative.
 struct LambdaLR {
-    std::vector<std::function<double(std::int64_t epoch)>> lr_lambda;
+    LRLambdas lr_lambda;
 };
 
 /// base (start_factor + (end_factor - start_factor) min(e, total_iters) / total_iters)
@@ -97,7 +107,7 @@ LambdaLR warm_up(std::int64_t epochs);
 /// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is the
 /// learning rate it had when the scheduler was made. Rates are computed from these two alone: one set by hand lasts
 /// until the next step(). Groups that were added later keep their own.
-/// The optimizer must live as long as the scheduler, and must not be moved.
+/// The optimizer may be moved; once it has ended, step() changes nothing that is used.
 class LRScheduler {
 public:
     /// Sets the rates of epoch 0. Throws std::invalid_argument on options out of range, on a number of functions that
@@ -125,7 +135,7 @@ private:
     void set(std::int64_t epoch, std::vector<double> rates);
     std::vector<double> current_rates() const;
 
-    Optimizer* optimizer_;
+    std::shared_ptr<std::vector<HeldGroup>> groups_;  // the optimizer's, wherever it is moved
     Schedule schedule_;
     std::vector<double> bases_;  // of each group
     std::int64_t epoch_ = 0;

@@ -104,6 +104,13 @@ std::string SGD::gradient_problem(const Parameter& parameter, const ParamGroup& 
     return "a gradient by rows, for which weight_decay must be 0, not " + number_text(*group.weight_decay);
 }
 
+SGD& SGD::operator=(SGD&& other) {
+    if (this == &other) return *this;
+    Optimizer::operator=(std::move(other));
+    moving_ = std::move(other.moving_);
+    return *this;
+}
+
 void SGD::kept_changed(std::size_t index) {
     if (index < moving_.size()) moving_[index].known = false;
 }

@@ -32,6 +32,10 @@ class SGD final : public Optimizer {
 public:
     /// Throws std::invalid_argument on options out of range, a missing lr, no parameters, or one given twice.
     explicit SGD(ParamGroups groups, const SGDOptions& options = {});
+    /// For a single parameter.
+    SGD(const Parameter& one, const SGDOptions& options) : SGD(ParamGroups{one}, options) {}
+    SGD(SGD&&) = default;
+    SGD& operator=(SGD&& other);
 
 private:
     /// Which rows momentum moves, with or without a gradient.

@@ -26,6 +26,8 @@ class SparseAdam final : public AdamFamily {
 public:
     /// Throws std::invalid_argument on options out of range, no parameters, or one given twice.
     explicit SparseAdam(ParamGroups groups, const SparseAdamOptions& options = {});
+    /// For a single parameter.
+    SparseAdam(const Parameter& one, const SparseAdamOptions& options) : SparseAdam(ParamGroups{one}, options) {}
 
 private:
     std::string options_problem(const ParamGroup& group) const override;

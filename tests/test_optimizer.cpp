@@ -15,6 +15,7 @@
 #include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/adamw.hpp>
+#include <embergrad/optim/schedulers.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
 
@@ -131,7 +132,7 @@ TEST_CASE("optimizer: a group takes the optimizer's defaults where it says nothi
 
 TEST_CASE("optimizer: a group holds its parameters, which no generator is [9.6] [13.13]") {
     static_assert(std::is_same_v<decltype(ParamGroup::params), std::vector<Parameter>>);
-    static_assert(!std::is_constructible_v<SparseAdam, Parameter>);  // nor is a single one a list
+    static_assert(!std::is_constructible_v<SparseAdam, Parameter>);  // a single one only with options
     static_assert(!std::is_constructible_v<SparseAdam, Array> && !std::is_constructible_v<SGD, Array, SGDOptions>);
     const Parameter table = parameter();
     std::vector<ParamGroup> groups{ParamGroup{.params = {table}}};
@@ -422,4 +423,63 @@ TEST_CASE("optimizer: each teaches a small net exclusive or within 3000 steps [9
         }
         CHECK(loss <= 0.1);
     }
+}
+
+TEST_CASE("optimizer: a list of them may grow; schedulers go on with those that were moved") {
+    std::vector<Adam> optimizers;
+    std::vector<LRScheduler> schedulers;
+    std::vector<Parameter> parameters;
+    for (int i = 0; i < 9; ++i) {
+        parameters.push_back(Parameter(ones({2})));
+        optimizers.push_back(Adam(parameters.back(), {.lr = 0.1}));
+        schedulers.emplace_back(optimizers.back(), StepLR{.step_size = 1, .gamma = 0.5});
+    }
+    for (LRScheduler& scheduler : schedulers) scheduler.step();
+    for (std::size_t i = 0; i < optimizers.size(); ++i) {
+        CHECK(optimizers[i].param_groups()[0].lr == 0.05);
+        parameters[i].add_grad(ones({2}));
+        optimizers[i].step();
+        CHECK(parameters[i].value()(0) == doctest::Approx(0.95));
+    }
+    optimizers.clear();
+    CHECK_NOTHROW(schedulers[0].step());
+}
+
+namespace {
+
+template <class Opt, class Options>
+void check_moves(const Options& options) {
+    const Parameter p(ones({3})), twin(ones({3}));
+    Opt optimizer(p, options), plain(twin, options);
+    const auto step = [](const Parameter& parameter, Optimizer& one) {
+        parameter.zero_grad();
+        parameter.add_grad(full({3}, 2));
+        one.step();
+    };
+    step(p, optimizer), step(twin, plain);
+    Opt& same = optimizer;
+    optimizer = std::move(same);
+    step(p, optimizer), step(twin, plain);
+    Opt other = std::move(optimizer);
+    step(p, other), step(twin, plain);
+    CHECK(p.value() == twin.value());
+    constexpr const char* kMoved = "Optimizer: this one was moved from; use the one it was moved to";
+    CHECK_THROWS_WITH_AS(optimizer.step(), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.zero_grad(), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.state_dict(), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.load_state_dict({}), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.param_groups(), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.add_param_group({.params = {twin}}), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(LRScheduler(optimizer, StepLR{.step_size = 1}), kMoved, std::logic_error);
+    optimizer = std::move(other);
+    CHECK_NOTHROW(optimizer.step());
+}
+
+}  // namespace
+
+TEST_CASE("optimizer: moved to itself it stays whole, and one that was moved from says so") {
+    check_moves<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9});
+    check_moves<Adam>(AdamOptions{.lr = 0.1, .amsgrad = true});
+    check_moves<AdamW>(AdamWOptions{.lr = 0.1});
+    check_moves<Adagrad>(AdagradOptions{.lr = 0.1});
 }

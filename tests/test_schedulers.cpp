@@ -313,3 +313,10 @@ TEST_CASE("schedulers: a state that does not fit is refused with every reason, a
     scheduler.load_state_dict(more);
     CHECK(scheduler.last_epoch() == 1);
 }
+
+TEST_CASE("schedulers: LambdaLR of a single function needs no list") {
+    SGD sgd(Parameter(ones({1})), {.lr = 0.5});
+    LRScheduler scheduler(sgd, LambdaLR{[](std::int64_t e) { return 1.0 / static_cast<double>(e + 1); }});
+    scheduler.step();
+    CHECK(sgd.param_groups()[0].lr == 0.25);
+}

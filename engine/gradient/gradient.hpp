@@ -115,6 +115,13 @@ public:
         retained_ = false;
     }
 
+    /// The same, and no memory is kept.
+    void release() {
+        clear();
+        resize(array_, Shape{0});
+        std::vector<RowGradient>().swap(rows_);
+    }
+
 private:
     // copy: the rows are there, and the array holds their sum for readers. taken: the array was moved out.
     enum class Form : unsigned char { nothing, number, array, copy, taken };

@@ -19,9 +19,11 @@
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 #ifdef EMBERGRAD_ADDRESS_SANITIZER
+inline constexpr bool kForbidsAccess = true;
 inline void allow_access(const void* begin, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(begin, bytes); }
 inline void forbid_access(const void* begin, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(begin, bytes); }
 #else
+inline constexpr bool kForbidsAccess = false;
 inline void allow_access(const void*, std::size_t) {}
 inline void forbid_access(const void*, std::size_t) {}
 #endif
