@@ -4,6 +4,7 @@
 #include <embergrad/engine/build_info.hpp>
 #include <embergrad/engine/gradcheck.hpp>
 #include <embergrad/engine/ops.hpp>
+#include <embergrad/engine/print.hpp>
 #include <embergrad/engine/system/file.hpp>
 #include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/io/npy.hpp>

@@ -1,33 +1,118 @@
-// Shapes: element counts and text. Arrays: checks over all elements.
+// Shapes: element counts and text. Arrays: how they are made; checks over all elements.
 #include <embergrad/engine/array.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
-const IdArray::Rows& IdArray::rectangular(const Rows& ids) {
-    std::size_t row = 0;
-    for (const Row& ids_of_row : ids) {
-        require(ids_of_row.size() == ids.begin()->size(), "IdArray: row ", row, " has ", ids_of_row.size(),
-                " ids and row 0 has ", ids.begin()->size(), "; pad them to one length (pad_batch)");
-        ++row;
-    }
-    return ids;
+namespace {
+
+template <class T>
+constexpr const char* kName = std::integral<T> ? "IdArray" : "Array";
+
+std::string bytes_text(std::size_t bytes) {
+    constexpr std::array units = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    auto scaled = static_cast<double>(bytes);
+    std::string text = std::to_string(bytes) + " bytes";
+    std::size_t unit = 0;
+    for (; scaled >= 1024 && unit < units.size(); ++unit) scaled /= 1024;
+    if (unit > 0) text += " (" + number_text(std::round(10 * scaled) / 10) + " " + units[unit - 1] + ")";
+    return text;
 }
 
-const std::initializer_list<IdArray::Rows>& IdArray::rectangular(const std::initializer_list<Rows>& ids) {
-    const auto width = [](const Rows& rows) { return rows.size() == 0 ? 0 : rows.begin()->size(); };
-    for (const Rows& rows : ids) {
-        require(rows.size() == ids.begin()->size() && width(rows) == width(*ids.begin()),
-                "IdArray: all blocks must have as many rows and columns as the first");
-        rectangular(rows);
+/// Copies lists in braces row by row; each must be as long as the first one of its depth.
+template <class T>
+class NestedCopy {
+public:
+    using List = typename NestedList<T>::List;
+
+    explicit NestedCopy(List list) {
+        shape_.push_back(list.size());
+        while (list.size() > 0 && list.begin()->is_list()) {
+            list = list.begin()->list();
+            shape_.push_back(list.size());
+        }
     }
-    return ids;
+    const Shape& shape() const { return shape_; }
+    /// Writes as many numbers as the shape has elements.
+    void write(List list, T* to) {
+        to_ = to;
+        write(list, std::size_t{0});
+    }
+
+private:
+    void write(List list, std::size_t depth) {
+        require(list.size() == shape_[depth], kName<T>, ": list ", position(), " has length ", list.size(),
+                ", the first one ", shape_[depth], "; lists must be of one length",
+                std::integral<T> ? " (pad_batch pads those of words)" : "");
+        const bool lists = depth + 1 < shape_.size();
+        at_.push_back(0);
+        for (const NestedList<T>& element : list) {
+            require(element.is_list() == lists, kName<T>, ": element ", position(), " is a ",
+                    lists ? "number where the first one is a list" : "list where the first one is a number",
+                    "; for a shape and a value write ", kName<T>, "(Shape{2, 3}, value)");
+            if (lists)
+                write(element.list(), depth + 1);
+            else
+                *to_++ = element.number();
+            ++at_[depth];
+        }
+        at_.pop_back();
+    }
+    std::string position() const { return at_.size() == 1 ? std::to_string(at_[0]) : to_string(at_); }
+
+    Shape shape_, at_;
+    T* to_ = nullptr;
+};
+
+}  // namespace
+
+std::int64_t checked_id(std::uint64_t id) {
+    require(id <= std::uint64_t{std::numeric_limits<std::int64_t>::max()}, "IdArray: ", id,
+            " is no id; the largest is ", std::numeric_limits<std::int64_t>::max());
+    return static_cast<std::int64_t>(id);
 }
+
+OutOfMemory::OutOfMemory(const Shape& shape, std::size_t bytes)
+    : message_("out of memory: an array of shape " + to_string(shape) + " takes " + bytes_text(bytes)) {}
+
+template <class T>
+BasicArray<T>::BasicArray(typename NestedList<T>::List list) {
+    NestedCopy<T> copy(list);
+    allocate(copy.shape());
+    copy.write(list, storage_.data());
+}
+
+template <class T>
+void BasicArray<T>::allocate(const Shape& shape) {
+    const std::size_t size = element_count(shape);
+    try {
+        storage_.resize(size);
+    } catch (const std::bad_alloc&) {
+        throw OutOfMemory(shape, size * sizeof(T));
+    }
+    Container::resize(shape, true);
+}
+
+template <class T>
+void BasicArray<T>::check_count(std::size_t values, const Shape& shape) {
+    require(values == element_count(shape), kName<T>, ": ", values, " values do not fill shape ", shape, ", which has ",
+            element_count(shape), " elements");
+}
+
+template <class T>
+void BasicArray<T>::refuse_negative() const {
+    for (const T id : storage_) checked_id(static_cast<std::uint64_t>(id));
+}
+
+template class BasicArray<Real>;
+template class BasicArray<std::int64_t>;
 
 std::size_t element_count(const Shape& shape) {
     std::size_t count = 1;
@@ -40,16 +125,6 @@ std::size_t element_count(const Shape& shape) {
     overflow |= __builtin_mul_overflow(count, 2 * sizeof(Real), &bytes);
     require(!overflow, "shape ", shape, " has more elements than a 64-bit machine can hold");
     return count;
-}
-
-void resize(Array& buffer, const Shape& shape) {
-    element_count(shape);  // refuses extents whose product wraps around
-    try {
-        buffer.resize(shape);
-    } catch (...) {
-        buffer = Array(Shape{0});  // xtensor has taken the shape already, but there is no memory behind it
-        throw;
-    }
 }
 
 std::string to_string(const Shape& shape) { return extents_text(shape); }
@@ -78,18 +153,57 @@ bool all_finite(const Array& array) {
     return std::all_of(values.begin(), values.end(), [](Real value) { return std::isfinite(value); });
 }
 
-void fill_outside(std::span<const Run> runs, Array& array, Real value) {
+void fill_outside(std::span<const FlatRange> runs, Array& array, Real value) {
     std::size_t begin = 0;
-    for (const Run& run : runs) {
+    for (const FlatRange& run : runs) {
         std::fill(array.data() + begin, array.data() + run.begin, value);
         begin = run.end;
     }
     std::fill(array.data() + begin, array.data() + array.size(), value);
 }
 
-Array full(const Shape& shape, Real value) {
-    element_count(shape);
-    return Array(shape, value);
+namespace {
+
+/// The shape behind the first axis, with `first` before it.
+template <class T>
+Shape rows_shape(const BasicArray<T>& array, const Shape& first) {
+    require(array.dimension() > 0, kName<T>, ": a scalar has no rows to take");
+    Shape shape = first;
+    shape.insert(shape.end(), array.shape().begin() + 1, array.shape().end());
+    return shape;
 }
+
+}  // namespace
+
+template <class T>
+BasicArray<T> take_rows(const BasicArray<T>& array, const IdArray& rows) {
+    BasicArray<T> taken(rows_shape(array, rows.shape()));
+    const std::size_t v = array.shape()[0];
+    if (const std::optional<std::size_t> i = first_outside(rows, v))
+        fail<std::out_of_range>("take_rows: row ", rows.data()[*i], " at position ", position_text(*i, rows.shape()),
+                                " is outside an array of ", v, " rows");
+    const std::size_t width = v == 0 ? 0 : array.size() / v;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        std::copy_n(array.data() + static_cast<std::size_t>(rows.data()[i]) * width, width, taken.data() + i * width);
+    return taken;
+}
+
+template <class T>
+BasicArray<T> slice_rows(const BasicArray<T>& array, std::size_t begin, std::size_t end) {
+    const Shape shape = rows_shape(array, Shape{end - begin});
+    const std::size_t v = array.shape()[0];
+    require<std::out_of_range>(begin <= end && end <= v, "slice_rows: rows ", begin, " to ", end,
+                               " are outside an array of ", v, " rows");
+    BasicArray<T> slice(shape);
+    if (slice.size() > 0) std::copy_n(array.data() + begin * (array.size() / v), slice.size(), slice.data());
+    return slice;
+}
+
+template Array take_rows(const Array&, const IdArray&);
+template IdArray take_rows(const IdArray&, const IdArray&);
+template Array slice_rows(const Array&, std::size_t, std::size_t);
+template IdArray slice_rows(const IdArray&, std::size_t, std::size_t);
+
+Array full(const Shape& shape, double value) { return Array(shape, value); }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

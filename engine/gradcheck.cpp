@@ -118,7 +118,7 @@ GradcheckResult gradcheck(const Function& f, const std::vector<Parameter>& input
     const std::vector<Array> gradients = analytical_gradients(f, inputs, options.seed);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
         std::vector<double> numerical(inputs[k].size());
-        for (const Run& run : inputs[k].trainable_runs()) {  // frozen rows are constants: 0 elsewhere
+        for (const FlatRange& run : inputs[k].trainable_runs()) {  // frozen rows are constants: 0 elsewhere
             for (std::size_t i = run.begin; i < run.end; ++i) {
                 const double x = std::abs(static_cast<double>(inputs[k].value().data()[i]));
                 numerical[i] = numerical_derivative(f, inputs[k], i, step * std::max(1.0, x), options.seed);

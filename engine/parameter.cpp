@@ -10,8 +10,8 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
 /// The flattened values of the rows that are not frozen, neighbours joined. An empty `frozen`: all of them.
-std::vector<Run> trainable_pieces(const std::vector<bool>& frozen, const Shape& shape) {
-    std::vector<Run> runs;
+std::vector<FlatRange> trainable_pieces(const std::vector<bool>& frozen, const Shape& shape) {
+    std::vector<FlatRange> runs;
     const std::size_t size = element_count(shape);
     if (frozen.empty()) {
         if (size > 0) runs.push_back({0, size});
@@ -99,7 +99,7 @@ void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
 
 void Parameter::set_frozen(std::vector<bool> frozen) const {
     check_gradient();
-    std::vector<Run> trainable = trainable_pieces(frozen, shape());
+    std::vector<FlatRange> trainable = trainable_pieces(frozen, shape());
     if (!frozen.empty()) state_->gradient.drop_rows(frozen, trainable);
     state_->frozen = std::move(frozen);
     state_->trainable = std::move(trainable);
@@ -115,11 +115,11 @@ std::vector<std::int64_t> Parameter::frozen_rows() const {
     return rows;
 }
 
-std::span<const Run> Parameter::trainable_runs() const { return state().trainable; }
+std::span<const FlatRange> Parameter::trainable_runs() const { return state().trainable; }
 
 std::size_t Parameter::trainable_size() const {
     std::size_t size = 0;
-    for (const Run& run : trainable_runs()) size += run.size();
+    for (const FlatRange& run : trainable_runs()) size += run.size();
     return size;
 }
 
@@ -152,6 +152,13 @@ const Array& Parameter::grad() const {
 const RowGradient& Parameter::row_grad() const {
     check_kind(GradientKind::rows);
     return state_->gradient.rows();
+}
+
+Array Parameter::dense_grad() const {
+    if (gradient_kind() == GradientKind::dense) return grad();
+    Array gradient = zeros(shape());
+    if (gradient_kind() == GradientKind::rows) row_grad().add_to(gradient);
+    return gradient;
 }
 
 Array& Parameter::mutable_grad() const {

@@ -58,7 +58,7 @@ public:
     /// Ascending.
     std::vector<std::int64_t> frozen_rows() const;
     /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says.
-    std::span<const Run> trainable_runs() const;
+    std::span<const FlatRange> trainable_runs() const;
     /// How many values those are.
     std::size_t trainable_size() const;
     /// Fills the frozen rows of an array of the parameter's shape; std::invalid_argument for another one.
@@ -79,6 +79,8 @@ public:
     /// The gradient by rows; good until zero_grad() or a dense gradient. Throws std::logic_error if there is none, or a
     /// dense one.
     const RowGradient& row_grad() const;
+    /// A copy of the gradient as an array of the parameter's shape, whatever its kind; zeros if there is none.
+    Array dense_grad() const;
     /// grad() to be written to, also after later backward passes: from now on dense gradients are held as arrays.
     Array& mutable_grad() const;
     RowGradient& mutable_row_grad() const;
@@ -110,8 +112,8 @@ private:
         Array value;
         std::atomic<std::uint64_t> version{0};
         bool requires_grad = true;
-        std::vector<bool> frozen;    // (V); empty: no row is
-        std::vector<Run> trainable;  // flat ranges that are not frozen, merged
+        std::vector<bool> frozen;          // (V); empty: no row is
+        std::vector<FlatRange> trainable;  // flat ranges that are not frozen, merged
         std::uint64_t frozen_version = 0;
         Gradient gradient;
         std::atomic<bool> in_use{false};  // by a thread that adds to the gradient, or is the first to ask for its array

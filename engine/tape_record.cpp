@@ -72,7 +72,7 @@ RecordPool::~RecordPool() {
 void recycle(Node& node) {
     node.backward.reset();
     if (node.is_forgotten)
-        resize(node.own_value, Shape{0});
+        node.own_value.resize(Shape{0});
     else
         shrink(node.own_value);
     node.gradient.clear();

@@ -55,6 +55,19 @@ Array renormalised(const Array& table, const IdArray& ids, double max_norm, doub
 
 }  // namespace
 
+TEST_CASE("embedding: ids that were moved away look nothing up") {
+    const Parameter table(wave({5, 2}));
+    IdArray ids = {{1, 3}, {0, 4}};
+    const IdArray elsewhere = std::move(ids);
+    Tape tape;
+    CHECK(embedding(tape, table, ids).shape() == Shape{0, 2});
+    CHECK(embedding(tape, table, elsewhere).shape() == Shape{2, 2, 2});
+    Array values = {{1, 2}};
+    const Var taken = tape.constant(std::move(values));
+    CHECK(tape.constant(values).shape() == Shape{0});
+    CHECK(taken.value() == Array{{1, 2}});
+}
+
 TEST_CASE("embedding: the gradient over all rows, for every shape of ids [1.7]") {
     const std::vector<IdArray> lookups = {
         IdArray::scalar(2), {0, 1, 1, 2, 3, 4, 1},     {{0, 1, 1}, {2, 3, 1}}, IdArray(), IdArray(Shape{2, 0}),

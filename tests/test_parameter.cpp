@@ -105,6 +105,21 @@ TEST_CASE("parameter: an empty handle says so") {
     CHECK_THROWS_WITH_AS(none.version(), text, std::logic_error);
 }
 
+TEST_CASE("parameter: a moved-from array is an empty one, wherever it goes") {
+    Array from = {{1, 2}, {3, 4}};
+    const Parameter p(std::move(from));
+    CHECK(values(p.value()) == Values{1, 2, 3, 4});
+    CHECK(Parameter(from).shape() == Shape{0});
+    CHECK_THROWS_WITH_AS(p.assign(from), "Parameter: cannot assign values of shape (0,) to a parameter of shape (2, 2)",
+                         std::invalid_argument);
+    CHECK_THROWS_AS(p.add_grad(from), std::invalid_argument);
+
+    IdArray ids = {1};
+    const IdArray taken = std::move(ids);
+    p.freeze_rows(ids);
+    CHECK(!p.has_frozen_rows());
+}
+
 TEST_CASE("parameter: every change counts, in the one place that all handles see") {
     const Parameter p(zeros({2}));
     const Parameter handle = p;
@@ -381,6 +396,21 @@ TEST_CASE("parameter: the wrong kind of gradient is not handed out") {
     p.add_grad(zeros({3, 2}));
     CHECK_THROWS_WITH_AS(p.mutable_row_grad(), "Parameter: a parameter of shape (3, 2) has a dense gradient (see grad)",
                          std::logic_error);
+}
+
+TEST_CASE("parameter: a gradient of any kind is copied as a dense one") {
+    const Parameter p(ones({3, 2}));
+    CHECK(values(p.dense_grad()) == Values{0, 0, 0, 0, 0, 0});
+    CHECK(!p.has_gradient());
+    p.add_grad(rows({2, 0, 2}, {1, 2, 3, 4, 5, 6}));
+    CHECK(values(p.dense_grad()) == Values{3, 4, 0, 0, 6, 8});
+    CHECK(p.gradient_kind() == GradientKind::rows);  // as it was
+    p.add_grad(ones({3, 2}));
+    CHECK(values(p.dense_grad()) == Values{4, 5, 1, 1, 7, 9});
+    Array copy = p.dense_grad();
+    copy(0, 0) = 9;
+    CHECK(p.grad()(0, 0) == 4);
+    CHECK_THROWS_AS(Parameter().dense_grad(), std::logic_error);
 }
 
 TEST_CASE("parameter: zero_grad drops the gradient or keeps a zero one of its kind [8.7]") {

@@ -134,7 +134,7 @@ RowGradient& Gradient::mutable_rows() {
     return rows_.front();
 }
 
-void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const Run> trainable) {
+void Gradient::drop_rows(const std::vector<bool>& frozen, std::span<const FlatRange> trainable) {
     if (form_ == Form::copy || form_ == Form::number) target();
     for (RowGradient& rows : rows_) rows.erase_rows(frozen);
     if (form_ == Form::array) fill_outside(trainable, array_, 0);

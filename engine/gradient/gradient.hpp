@@ -101,7 +101,7 @@ public:
     const RowGradient& rows() const { return rows_.front(); }
     RowGradient& mutable_rows();
     /// Leaves out frozen rows: `frozen` says which are, `trainable` what they leave of the flattened values.
-    void drop_rows(const std::vector<bool>& frozen, std::span<const Run> trainable);
+    void drop_rows(const std::vector<bool>& frozen, std::span<const FlatRange> trainable);
     /// Zeros of the same kind.
     void zero();
     /// Throws std::invalid_argument or std::out_of_range if what was handed out has been replaced by a misfit.

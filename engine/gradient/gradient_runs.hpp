@@ -20,14 +20,14 @@ constexpr std::size_t kRunTile = std::size_t{1} << 16;  // values
 
 /// Calls visit(first, last) for what of the runs lies in begin .. end - 1.
 template <class Visit>
-void for_each_part(std::span<const Run> runs, std::size_t begin, std::size_t end, Visit visit) {
-    auto run = std::partition_point(runs.begin(), runs.end(), [=](Run r) { return r.end <= begin; });
+void for_each_part(std::span<const FlatRange> runs, std::size_t begin, std::size_t end, Visit visit) {
+    auto run = std::partition_point(runs.begin(), runs.end(), [=](FlatRange r) { return r.end <= begin; });
     for (; run != runs.end() && run->begin < end; ++run) visit(std::max(begin, run->begin), std::min(end, run->end));
 }
 
 /// for_each_run for a gradient that is held as an array.
 template <class Update>
-void for_each_array_run(const Array& gradient, std::span<const Run> trainable, Update update) {
+void for_each_array_run(const Array& gradient, std::span<const FlatRange> trainable, Update update) {
     const auto update_tile = [&](std::size_t begin, std::size_t end) {
         for_each_part(trainable, begin, end,
                       [&](std::size_t first, std::size_t last) { update(first, last, gradient.data() + first); });
@@ -37,7 +37,7 @@ void for_each_array_run(const Array& gradient, std::span<const Run> trainable, U
 
 /// for_each_run for a gradient of shape (v, d) that is held by rows: between them it is zero.
 template <class Update>
-void for_each_row_run(const RowGradient& gradient, std::size_t v, std::size_t d, std::span<const Run> trainable,
+void for_each_row_run(const RowGradient& gradient, std::size_t v, std::size_t d, std::span<const FlatRange> trainable,
                       Update update) {
     const RowSums sums(gradient);
     const auto update_rows = [&](std::size_t first_row, std::size_t last_row) {
@@ -61,7 +61,7 @@ void for_each_row_run(const RowGradient& gradient, std::size_t v, std::size_t d,
 /// gradient of the values begin .. end - 1, flattened, and is nullptr where it is zero all along. No row of the
 /// gradient is frozen.
 template <class Update>
-void for_each_run(const Gradient& gradient, std::span<const Run> trainable, Update update) {
+void for_each_run(const Gradient& gradient, std::span<const FlatRange> trainable, Update update) {
     if (gradient.has_rows())
         for_each_row_run(gradient.rows(), gradient.shape()[0], gradient.shape()[1], trainable, update);
     else
