@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <embergrad/engine/system/error.hpp>
 
@@ -37,24 +38,17 @@ Array asymmetric_weights(const Shape& shape) {
     return weights;
 }
 
-double evaluate(const Function& f, std::uint64_t seed) {
+/// The elements of f's result, each times its weight.
+std::vector<double> evaluate(const Function& f, std::uint64_t seed) {
     Rng rng(seed);
     Tape tape({.record = false, .training = true, .rng = &rng});
     const Var out = f(tape);
     const Array weights = asymmetric_weights(out.shape());
-    double sum = 0;
+    std::vector<double> weighted(out.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
-        sum += static_cast<double>(weights.data()[i]) * static_cast<double>(out.value().data()[i]);
+        weighted[i] = static_cast<double>(weights.data()[i]) * static_cast<double>(out.value().data()[i]);
     }
-    return sum;
-}
-
-/// The gradient of an input as a dense array; zeros if it got none.
-Array dense_gradient(const Parameter& input) {
-    Array gradient = zeros(input.shape());
-    if (input.gradient_kind() == GradientKind::dense) gradient = input.grad();
-    if (input.gradient_kind() == GradientKind::rows) input.row_grad().add_to(gradient);
-    return gradient;
+    return weighted;
 }
 
 std::vector<Array> analytical_gradients(const Function& f, const std::vector<Parameter>& inputs, std::uint64_t seed) {
@@ -65,40 +59,62 @@ std::vector<Array> analytical_gradients(const Function& f, const std::vector<Par
     if (out.needs_grad()) tape.backward(out, asymmetric_weights(out.shape()));
     std::vector<Array> gradients;
     for (const Parameter& input : inputs) {
-        gradients.push_back(dense_gradient(input));
+        gradients.push_back(input.dense_grad());
         input.zero_grad();
     }
     return gradients;
 }
 
-double numerical_derivative(const Function& f, const Parameter& input, std::size_t i, double step, std::uint64_t seed) {
+/// A central difference, and how much of it may be rounding.
+struct Derivative {
+    double value = 0, noise = 0;
+};
+
+Derivative central_difference(const std::vector<double>& above, const std::vector<double>& below, double distance) {
+    constexpr double kRoundings = 16;  // of a result, one after the other
+    double difference = 0, moved = 0;  // what stands still adds no rounding
+    for (std::size_t i = 0; i < above.size(); ++i) {
+        difference += above[i] - below[i];
+        if (above[i] != below[i]) moved += std::abs(above[i]) + std::abs(below[i]);
+    }
+    const double rounding = kRoundings * static_cast<double>(std::numeric_limits<Real>::epsilon()) / 2;
+    return {difference / distance, rounding * moved / distance};
+}
+
+Derivative numerical_derivative(const Function& f, const Parameter& input, std::size_t i, double step,
+                                std::uint64_t seed) {
     const Real x = input.value().data()[i];
     const Real high = x + static_cast<Real>(step), low = x - static_cast<Real>(step);
     input.mutable_value().data()[i] = high;
-    const double above = evaluate(f, seed);
+    const std::vector<double> above = evaluate(f, seed);
     input.mutable_value().data()[i] = low;
-    const double below = evaluate(f, seed);
+    const std::vector<double> below = evaluate(f, seed);
     input.mutable_value().data()[i] = x;
-    return (above - below) / static_cast<double>(high - low);  // the step that was really made
+    return central_difference(above, below, static_cast<double>(high - low));  // the step that was really made
 }
 
-/// What a difference is divided by is at least this: differences of smaller gradients are mostly rounding.
-constexpr double kSmallGradient = sizeof(Real) == 8 ? 1e-3 : 1;
+constexpr double kTolerance = sizeof(Real) == 8 ? 1e-6 : 2e-2;
 
-/// Looks for an error larger than the worst so far. Relative to the gradient itself or, where that is small, to the
-/// largest of the input (but no more than 1).
-void compare(std::size_t k, const Shape& shape, const Array& analytical, const std::vector<double>& numerical,
+/// The error of one element. Relative to the gradient itself or, where that is small, to the largest of the input (but
+/// no more than 1); what may be rounding is within the tolerance.
+double relative_error(double analytical, const Derivative& numerical, double largest) {
+    const double error = std::abs(analytical - numerical.value);
+    if (error == 0) return 0;
+    return error / std::max({std::abs(numerical.value), std::min(largest, 1.0), numerical.noise / kTolerance});
+}
+
+/// Looks for an error larger than the worst so far.
+void compare(std::size_t k, const Shape& shape, const Array& analytical, const std::vector<Derivative>& numerical,
              GradcheckResult& result) {
     double largest = 0;
-    for (double gradient : numerical) largest = std::max(largest, std::abs(gradient));
-    const double scale = std::max(std::min(largest, 1.0), kSmallGradient);
+    for (const Derivative& derivative : numerical) largest = std::max(largest, std::abs(derivative.value));
     for (std::size_t i = 0; i < numerical.size(); ++i) {
         const auto gradient = static_cast<double>(analytical.data()[i]);
-        const double error = std::abs(gradient - numerical[i]) / std::max(scale, std::abs(numerical[i]));
+        const double error = relative_error(gradient, numerical[i], largest);
         if (error <= result.worst || std::isnan(result.worst)) continue;  // a NaN is reported, and stays
         result.worst = error;
         result.message = "input " + std::to_string(k) + " at " + position_text(i, shape) + ": analytical " +
-                         number_text(gradient) + ", numerical " + number_text(numerical[i]);
+                         number_text(gradient) + ", numerical " + number_text(numerical[i].value);
     }
 }
 
@@ -111,13 +127,13 @@ GradcheckResult gradcheck(const Function& f, const std::vector<Parameter>& input
     }
     const bool is_double = sizeof(Real) == 8;
     const double step = options.step > 0 ? options.step : (is_double ? 1e-5 : 1e-2);
-    const double tolerance = options.tolerance > 0 ? options.tolerance : (is_double ? 1e-6 : 2e-2);
+    const double tolerance = options.tolerance > 0 ? options.tolerance : kTolerance;
 
     const ValuesGuard guard(inputs);
     GradcheckResult result;
     const std::vector<Array> gradients = analytical_gradients(f, inputs, options.seed);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
-        std::vector<double> numerical(inputs[k].size());
+        std::vector<Derivative> numerical(inputs[k].size());
         for (const FlatRange& run : inputs[k].trainable_runs()) {  // frozen rows are constants: 0 elsewhere
             for (std::size_t i = run.begin; i < run.end; ++i) {
                 const double x = std::abs(static_cast<double>(inputs[k].value().data()[i]));

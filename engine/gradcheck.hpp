@@ -15,7 +15,8 @@ struct GradcheckOptions {
     /// Half the distance of the two evaluations, times max(1, |x|). 0: what suits the precision.
     double step = 0;
     /// The largest relative error that passes: |analytical - numerical| / |numerical|, where a gradient smaller than
-    /// the input's largest (or than 1, if that is smaller) counts as that. 0: 1e-6 in double, 2e-2 in float.
+    /// the input's largest (or than 1, if that is smaller) counts as that. 0: 1e-6 in double, 2e-2 in float, and a
+    /// difference that may be rounding of f's result passes.
     double tolerance = 0;
     /// Of the tape's Rng, the same for each evaluation: dropout is checked too.
     std::uint64_t seed = 0;

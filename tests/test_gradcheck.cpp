@@ -109,6 +109,38 @@ TEST_CASE("gradcheck: finds a wrong factor, a wrong sign, and a gradient that ne
     check_found(check_one(x, [](Var v) { return detach(right_square(v)); }), "input 0 at ");
 }
 
+TEST_CASE("gradcheck: a small gradient must be right, too") {
+    const Parameter x(array({2}, {1, -0.7}));
+    for (const double factor : {1e-2, 1e-5, 1e-12}) {
+        CAPTURE(factor);
+        const auto with = [&](double back) {
+            return gradcheck(
+                [=](Tape& tape) {
+                    const Var v = tape.leaf(x), y = tape.result(v.shape(), {v});
+                    for (std::size_t i = 0; i < v.size(); ++i)
+                        y.mutable_value().data()[i] = static_cast<Real>(factor * element(v.value(), i));
+                    if (y.needs_grad()) {
+                        y.on_backward([=] {
+                            for (std::size_t i = 0; i < v.size(); ++i)
+                                v.grad().data()[i] += static_cast<Real>(back) * y.grad().data()[i];
+                        });
+                    }
+                    return y;
+                },
+                {x});
+        };
+        CHECK(with(factor).ok);
+        check_found(with(0), "input 0 at ");
+        check_found(with(1.1 * factor), "input 0 at ");
+    }
+}
+
+TEST_CASE("gradcheck: rounding of a large result beside a small gradient is no error") {
+    const Parameter x(wave({4}));
+    const auto shifted = [](Var v) { return sum(v * 1e-3) + 1000; };
+    CHECK(check_one(x, shifted).ok);
+}
+
 TEST_CASE("gradcheck: finds one wrong element among a hundred") {
     const Parameter x(wave({10, 10}));
     const auto wrong_at_37 = [](Var v) {
