@@ -147,13 +147,16 @@ void check_targets(const Var& logits, const IdArray& targets, const Rows& rows) 
     }
 }
 
+/// weight * log p. What has no weight adds nothing, not even where p is 0: 0 * -inf would be NaN.
+double weighted(double weight, double log_p) { return weight == 0 && std::isinf(log_p) ? 0 : weight * log_p; }
+
 /// -(1 - e) w_t log p_t - e/K sum_c w_c log p_c
 double smoothed_loss(const Rows& rows, const Real* z, const LogNormalizer& normalizer, std::size_t target) {
     const double smoothing = rows.options.label_smoothing;
-    double loss = -(1 - smoothing) * rows.weight_of(target) * normalizer.log_probability(z[target]);
-    if (smoothing == 0) return loss;  // 0 * -inf is NaN
+    double loss = -weighted((1 - smoothing) * rows.weight_of(target), normalizer.log_probability(z[target]));
+    if (smoothing == 0) return loss;
     for (std::size_t c = 0; c < rows.k; ++c) {
-        loss -= smoothing / static_cast<double>(rows.k) * rows.weight_of(c) * normalizer.log_probability(z[c]);
+        loss -= weighted(smoothing / static_cast<double>(rows.k) * rows.weight_of(c), normalizer.log_probability(z[c]));
     }
     return loss;
 }
@@ -214,7 +217,7 @@ void compute_soft_losses(const Rows& rows, const Real* z, const Real* q, const S
         const SoftTarget target{rows, q_room.read(q, first)};
         for (std::size_t c = 0; c < k; ++c) {
             const double log_pc = normalizer.log_probability(row[c]);
-            losses[i] -= target(c) * log_pc;
+            losses[i] -= weighted(target(c), log_pc);
             log_p[i * k + c] = static_cast<Real>(log_pc);
         }
     });
@@ -228,9 +231,11 @@ void put_soft_gradient(const SoftTarget& target, const SoftmaxRow& p, double g, 
     detail::put(dz, k, add, [&](std::size_t c) { return static_cast<Real>(g * (p(c) * sum - target(c))); });
 }
 
-/// dq_c -= g (1 - e) w_c log p_c
-void put_target_gradient(const Rows& rows, const Real* log_p, double g, bool add, Real* dq) {
+/// dq_c -= g (1 - e) w_c log p_c; nothing for a class that adds nothing, where p is 0.
+void put_target_gradient(const SoftTarget& target, const Real* log_p, double g, bool add, Real* dq) {
+    const Rows& rows = target.rows;
     detail::put(dq, rows.k, add, [&](std::size_t c) {
+        if (std::isinf(log_p[c]) && target(c) == 0) return Real{0};
         const double factor = (1 - rows.options.label_smoothing) * rows.weight_of(c);
         return static_cast<Real>(-g * factor * static_cast<double>(log_p[c]));
     });
@@ -293,7 +298,7 @@ Var cross_entropy(Var logits, Var probabilities, const CrossEntropyOptions& opti
                 const SoftTarget target{saved, read.read(wanted, first)};
                 dz.write(first, [&](Real* row, bool add) { put_soft_gradient(target, softmax.row(i), g, add, row); });
                 dq.write(first, [&](Real* row, bool add) {
-                    put_target_gradient(saved, log_softmax + i * saved.k, g, add, row);
+                    put_target_gradient(target, log_softmax + i * saved.k, g, add, row);
                 });
             });
         });

@@ -510,7 +510,7 @@ TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/re
     check_edge(inf_off, {0}, {.label_smoothing = 0.1}, kInf,
                {-0.20227475470332845, -0.03333333333333333, 0.23560808803666178});
     check_edge(inf_off, {1}, {}, kInf, {0.7310585786300049, -1, 0.2689414213699951});
-    check_edge(inf_off, {1}, {.label_smoothing = 1}, kNaN,
+    check_edge(inf_off, {1}, {.label_smoothing = 1}, kInf,  // PyTorch: NaN, because of 0 * log p of the target itself
                {0.3977252452966716, -0.3333333333333333, -0.06439191196333821});
     check_edge(array({1, 3}, {1, kInf, 0}), {1}, {}, kNaN, {kNaN, kNaN, kNaN});
     check_edge(array({1, 3}, {1, kNaN, 0}), {0}, {}, kNaN, {kNaN, kNaN, kNaN});
@@ -522,6 +522,37 @@ TEST_CASE("cross_entropy: edges as PyTorch has them [6.2] [6.5]") {  // tests/re
     check_edge(array({1, 2}, {1, 2}), {1}, {.weight = array({2}, {1, 0})}, kNaN, {kNaN, kNaN});
     check_edge(zeros({0, 3}), IdArray(), {}, kNaN, {});
     check_edge(zeros({0, 3}), IdArray(), {.reduction = Reduction::sum}, 0, {});
+}
+
+TEST_CASE("cross_entropy: a class that has no target, or no weight, adds nothing where its probability is 0") {
+    const Array logits = array({1, 3}, {-kInf, 0, 1});
+    const Array one = ones({});
+    const auto check = [&](const Array& wanted, const CrossEntropyOptions& options, double loss,
+                           const std::vector<double>& dz, const std::vector<double>& dq) {
+        const auto results = run(
+            {logits, wanted}, [&](const Vars& v) { return cross_entropy(v[0], v[1], options); }, &one);
+        check_near(results[0], {loss}, kNear);
+        check_near(results[1], dz, kNear);
+        check_near(results[2], dq, kNear);
+    };
+    constexpr double p1 = 0.2689414213699951, log_p1 = -1.3132616875182228, log_p2 = -0.3132616875182228;
+    const Array one_hot = array({1, 3}, {0, 1, 0});
+    check(one_hot, {}, -log_p1, {0, p1 - 1, 1 - p1}, {0, -log_p1, -log_p2});
+    check(one_hot, {.weight = array({3}, {1, 0.5, 2})}, -log_p1 / 2, {0, (p1 - 1) / 2, (1 - p1) / 2},
+          {0, -log_p1 / 2, -2 * log_p2});
+    check(array({1, 3}, {0.5, 0.5, 0}), {.weight = array({3}, {0, 1, 1})}, -log_p1 / 2, {0, (p1 - 1) / 2, (1 - p1) / 2},
+          {0, -log_p1, -log_p2});
+    // A target that is not 0 is infinitely wrong: with label smoothing every class has one.
+    check(array({1, 3}, {0.5, 0.5, 0}), {}, kInf, {-0.5, p1 - 0.5, 1 - p1}, {kInf, -log_p1, -log_p2});
+    check(one_hot, {.label_smoothing = 0.3}, kInf, {-0.1, p1 - 0.8, 1 - p1 - 0.1},
+          {kInf, -0.7 * log_p1, -0.7 * log_p2});
+    // Ids, where a class has no weight.
+    check_edge(logits, {1}, {.weight = array({3}, {0, 1, 1}), .label_smoothing = 0.3},
+               -0.7 * log_p1 - 0.1 * (log_p1 + log_p2), {0, 0.9 * p1 - 0.8, 0.9 * (1 - p1) - 0.1});
+    // NaN stays NaN, whatever its target.
+    check(array({1, 3}, {0, 0, 0}), {}, 0, {0, 0, 0}, {0, -log_p1, -log_p2});
+    Tape tape;
+    CHECK(std::isnan(cross_entropy(tape.constant(array({1, 3}, {kNaN, 0, 1})), tape.constant(one_hot)).item()));
 }
 
 TEST_CASE("cross_entropy: the gradient is written whole, whatever its memory held [6.4]") {
