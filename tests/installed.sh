@@ -70,7 +70,7 @@ check_other_precision
 
 # The user's own switches must not change a type that the library knows under its name.
 objects=(plain)
-compile plain -Wall -Wextra -Werror "${cflags[@]}"
+compile plain -Wall -Wextra -Wconversion -Werror "${cflags[@]}"
 if echo '#include <xsimd/xsimd.hpp>' | "${compiler[@]}" -std=c++20 -E -x c++ - >/dev/null 2>&1; then
     compile xsimd -O1 "${cflags[@]}" -DXTENSOR_USE_XSIMD -march=native
     objects+=(xsimd)

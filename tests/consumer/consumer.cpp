@@ -1,13 +1,34 @@
-// A program of a user's own: it says which library it got, trains a table and a linear layer, and says how far the
-// loss fell.
+// A program of a user's own: it says which library it got, checks ops of its own, trains a table and a linear layer,
+// and says how far the loss fell. It has names of its own, and compiles under -Wconversion.
 #include <embergrad/embergrad.hpp>
 
 #include <cstdio>
+#include <iostream>
+
+#include "custom_op.hpp"
 
 using namespace embergrad;
 
+namespace {
+
+struct Run {
+    int steps = 0;
+};
+
+bool check_custom_ops() {
+    const Parameter x(Array{{1, -0.5}, {0.25, 2}});
+    const auto f = [&](Tape& tape) { return square(upside_down(tape.leaf(x) * 0.1)) + upside_down(tape.leaf(x)); };
+    const GradcheckResult result = gradcheck(f, {x});
+    std::cout << "custom ops: " << (result.ok ? "right" : result.message) << '\n' << x << '\n';
+    return result.ok;
+}
+
+}  // namespace
+
 int main() {
     std::puts(to_string(build_info()).c_str());
+
+    if (!check_custom_ops()) return 1;
 
     Rng rng(42);
     const Embedding table(6, 8, rng, {.padding_idx = 0});
@@ -18,7 +39,7 @@ int main() {
 
     const IdArray tokens = {{1, 2, 0}, {3, 2, 4}, {5, 0, 0}}, lengths = {2, 3, 1}, labels = {0, 1, 0};
     std::vector<Real> losses;
-    for (int step = 0; step < 50; ++step) {
+    for (Run run; run.steps < 50; ++run.steps) {
         Tape tape(Mode::train, rng);
         const Var loss = cross_entropy(linear(masked_mean(table(tape, tokens), lengths)), labels);
         optimizer.zero_grad();
