@@ -150,6 +150,8 @@ TEST_CASE("clip: infinite and NaN gradients [9.7]") {
 
         CHECK(std::isnan(clip_grad_norm({q}, kInfinity, norm_type)));
         CHECK(q.grad()(1) == 1);
+        CHECK(std::isinf(clip_grad_norm({p}, kInfinity, norm_type)));
+        CHECK(p.grad() == Array{1, infinity});
         CHECK(std::isinf(clip_grad_norm({p}, 1, norm_type)));
         CHECK(p.grad()(0) == 0);  // as PyTorch: 1 / infinity
         CHECK(std::isnan(p.grad()(1)));
