@@ -80,7 +80,7 @@ void recycle(Node& node) {
     node.handles = 0;
     node.is_shown = node.is_forgotten = false;
     if constexpr (kForbidsAccess) {
-        resize(node.own_value, Shape{0});  // what is owned by forbidden memory would count as leaked
+        node.own_value.resize(Shape{0});  // what is owned by forbidden memory would count as leaked
         node.gradient.release();
         node.forbid_use();
     }

@@ -118,7 +118,7 @@ public:
     /// The same, and no memory is kept.
     void release() {
         clear();
-        resize(array_, Shape{0});
+        array_.resize(Shape{0});
         std::vector<RowGradient>().swap(rows_);
     }
 
