@@ -19,6 +19,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::size_t kLargestCall = std::size_t{1} << 30;  // some systems refuse 2 GiB in one read or write
 constexpr std::size_t kFirstRead = std::size_t{64} << 10;
 
@@ -26,8 +28,27 @@ constexpr std::size_t kFirstRead = std::size_t{64} << 10;
     fail<std::runtime_error>("cannot ", what, " ", path, ": ", reason);
 }
 
+/// What to do about errors that the system names without saying.
+std::string_view advice(int error) {
+    switch (error) {
+        case ELOOP:
+            return " (its links lead in a circle; ls -l shows where to)";
+        case ENAMETOOLONG:
+            return " (most systems allow 255 bytes between two slashes and 4095 in all)";
+        case ENXIO:
+            return " (a socket has no name to open: pass its bytes through a pipe, | cat |)";
+        default:
+            return "";
+    }
+}
+
 [[noreturn]] void fail_to(std::string_view what, const std::string& path, int error) {
-    fail_to(what, path, std::generic_category().message(error));
+    fail_to(what, path, std::generic_category().message(error).append(advice(error)));
+}
+
+/// What it is that has a file's name and is none.
+std::string_view other_kind(mode_t mode) {
+    return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 /// The call's result, called again while a signal interrupts it.
@@ -57,64 +78,107 @@ Descriptor open_to_read(const std::string& path, int flags = 0) {
     return Descriptor(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags); }));
 }
 
-/// A new file that removes itself unless it is renamed. Errors name the path it is meant to become.
+/// A new file that removes itself unless it is renamed. Errors name the path it is meant to become. Where the system
+/// can do that it has no name until then, so that a process that is killed leaves nothing behind either.
 class TemporaryFile {
 public:
-    explicit TemporaryFile(const std::filesystem::path& target)
-        : target_(target), path_(target.parent_path()), file_(create()) {}
+    explicit TemporaryFile(const fs::path& target)
+        : target_(target), folder_(target.parent_path()), file_(open_unnamed()) {
+        if (file_ >= 0) return;
+        with_free_name(
+            [&](const char* name) { return file_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
+    }
     TemporaryFile(const TemporaryFile&) = delete;
     TemporaryFile& operator=(const TemporaryFile&) = delete;
     ~TemporaryFile() {
-        if (!renamed_) ::unlink(path_.c_str());
+        ::close(file_);
+        if (!path_.empty()) ::unlink(path_.c_str());
     }
 
     void write(std::span<const std::byte> bytes) {
         while (!bytes.empty()) {
             const std::size_t wanted = std::min(bytes.size(), kLargestCall);
-            const ssize_t written = uninterrupted([&] { return ::write(file_.get(), bytes.data(), wanted); });
+            const ssize_t written = uninterrupted([&] { return ::write(file_, bytes.data(), wanted); });
             if (written < 0) fail_to("write", target_, errno);
             bytes = bytes.subspan(static_cast<std::size_t>(written));
         }
     }
 
     void set_permissions(mode_t mode) {
-        if (::fchmod(file_.get(), mode & 0777) != 0) fail_to("write", target_, errno);
+        if (::fchmod(file_, mode & 0777) != 0) fail_to("write", target_, errno);
     }
 
     void flush() {
-        if (uninterrupted([&] { return ::fsync(file_.get()); }) != 0) fail_to("write", target_, errno);
+        if (uninterrupted([&] { return ::fsync(file_); }) != 0) fail_to("write", target_, errno);
     }
 
+    /// Puts it into its place.
     void rename() {
+        if (path_.empty()) {
+            const std::string open_file = kOpenFiles + std::to_string(file_);
+            with_free_name([&](const char* name) {
+                return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+            });
+        }
         if (::rename(path_.c_str(), target_.c_str()) != 0) fail_to("write", target_, errno);
-        renamed_ = true;
+        path_.clear();
     }
 
 private:
-    /// Names a crash or another process left behind are passed over.
-    int create() {
+    static constexpr const char* kOpenFiles = "/proc/self/fd/";  // by which a file without a name can be given one
+
+    /// -1 where there are no such files.
+    int open_unnamed() const {
+#ifdef O_TMPFILE
+        if (::access(kOpenFiles, X_OK) != 0) return -1;
+        const char* const folder = folder_.empty() ? "." : folder_.c_str();
+        return uninterrupted([&] { return ::open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666); });
+#else
+        return -1;
+#endif
+    }
+
+    /// Calls make(name) with names until one is free, which becomes path_. Names a crash or another process left behind
+    /// are passed over.
+    template <class Make>
+    void with_free_name(Make make) {
         static std::atomic<unsigned> counter = 0;
-        const std::filesystem::path folder = path_;
         for (;;) {
-            path_ = folder / (".embergrad-" + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
-            const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-            const int file = uninterrupted([&] { return ::open(path_.c_str(), flags, 0666); });
-            if (file >= 0) return file;
+            const std::string number = std::to_string(::getpid()) + "-" + std::to_string(counter++);
+            const fs::path name = folder_ / (".embergrad-" + number + ".tmp");
+            if (uninterrupted([&] { return make(name.c_str()); }) >= 0) {
+                path_ = name;
+                return;
+            }
             if (errno != EEXIST) fail_to("write", target_, errno);
         }
     }
 
     std::string target_;
-    std::filesystem::path path_;
-    Descriptor file_;
-    bool renamed_ = false;
+    fs::path folder_;
+    fs::path path_;  // empty while it has no name
+    int file_;
 };
 
-/// Where writing to path ends up, links followed. (canonical() knows only what exists.)
-std::filesystem::path target_of(const std::string& path) {
-    std::error_code none;
-    const std::filesystem::path canonical = std::filesystem::canonical(path, none);
-    return none ? std::filesystem::path(path) : canonical;
+/// Where writing to path ends up: links are followed, also to what is not there yet.
+fs::path target_of(const std::string& path) {
+    constexpr int most_links = 40;  // as Linux
+    std::error_code error;
+    fs::path target = path;
+    for (int links = 0; links < most_links && fs::is_symlink(fs::symlink_status(target, error)); ++links) {
+        const fs::path next = fs::read_symlink(target, error);
+        if (error) break;
+        target = target.parent_path() / next;
+    }
+    return target;
+}
+
+/// The name of what path leads to, whether it is there or not; links and dots are gone.
+fs::path full_name(const std::string& path) {
+    std::error_code error;
+    const fs::path absolute = fs::absolute(target_of(path), error);
+    const fs::path canonical = fs::weakly_canonical(absolute, error);
+    return error ? absolute.lexically_normal() : canonical;
 }
 
 }  // namespace
@@ -126,14 +190,17 @@ struct AtomicFile::Files {
 };
 
 AtomicFile::AtomicFile(const std::string& path) {
-    const std::filesystem::path target = target_of(path);
     struct stat old {};
-    const bool replaces = ::stat(target.c_str(), &old) == 0;
+    const bool replaces = ::stat(path.c_str(), &old) == 0;
     if (!replaces && errno != ENOENT) fail_to("write", path, errno);
+    const fs::path target = target_of(path);
     if (!target.has_filename() || (replaces && S_ISDIR(old.st_mode))) fail_to("write", path, EISDIR);
-    if (replaces && !S_ISREG(old.st_mode)) fail_to("write", path, "not a file");
+    if (replaces && !S_ISREG(old.st_mode))
+        fail_to("write", path,
+                "it is " + std::string(other_kind(old.st_mode)) +
+                    ", and only a file can be replaced as a whole: write a file, and pass that on");
 
-    const std::filesystem::path parent = target.parent_path();
+    const fs::path parent = target.parent_path();
     Descriptor folder = open_to_read(parent.empty() ? "." : parent.string(), O_DIRECTORY);
     if (folder.get() < 0) fail_to("write", path, errno);
     files_.reset(new Files{path, std::move(folder), TemporaryFile(target)});
@@ -169,6 +236,10 @@ void write_file_atomically(const std::string& path, std::string_view text) {
     write_file_atomically(path, std::span(&piece, 1));
 }
 
+void check_writable(const std::string& path) { AtomicFile{path}; }
+
+bool is_same_path(const std::string& a, const std::string& b) { return full_name(a) == full_name(b); }
+
 struct FileReader::File {
     std::string path;
     Descriptor descriptor;
@@ -179,7 +250,8 @@ FileReader::FileReader(const std::string& path) : file_(new File{path, open_to_r
     struct stat& status = file_->status;
     if (file_->descriptor.get() < 0 || ::fstat(file_->descriptor.get(), &status) != 0) fail_to("read", path, errno);
     if (S_ISDIR(status.st_mode)) fail_to("read", path, EISDIR);
-    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) fail_to("read", path, "not a file");
+    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
+        fail_to("read", path, "it is " + std::string(other_kind(status.st_mode)) + ", neither a file nor a pipe");
 }
 
 FileReader::FileReader(FileReader&&) noexcept = default;

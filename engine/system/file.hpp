@@ -15,10 +15,11 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 
 /// A file that is written piece by piece and takes its place as one step: a temporary file beside it, then fsync,
 /// rename, fsync of the folder. Without commit(), or if anything fails, the old file is untouched and no temporary one
-/// is left. Everything throws std::runtime_error with the path and the reason. A file that was there keeps its
-/// permissions, a symbolic link stays one (its target is written). Folders, devices and pipes are refused. (Should only
-/// the last step, the fsync of the folder, fail, the new file is in place, but a loss of power could still bring the
-/// old one back.)
+/// is left, even of a process that is killed (where the folder's file system knows files without a name, as Linux's do;
+/// else a file .embergrad-*.tmp stays). Everything throws std::runtime_error with the path and the reason. A file that
+/// was there keeps its permissions; a symbolic link stays one: its target is written, be it there or not. Folders,
+/// devices and pipes are refused. (Should only the last step, the fsync of the folder, fail, the new file is in place,
+/// but a loss of power could still bring the old one back.)
 class AtomicFile {
 public:
     explicit AtomicFile(const std::string& path);
@@ -42,7 +43,15 @@ private:
 void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces);
 void write_file_atomically(const std::string& path, std::string_view text);
 
-/// A file or a pipe, read from its beginning to its end in pieces. Throws std::runtime_error as read_file.
+/// Throws std::runtime_error, as AtomicFile does, if no file can be written there: to be asked before long work.
+void check_writable(const std::string& path);
+
+/// Whether both paths name one file, there or not, whatever links lead to it. Never throws for a path: a pipe or
+/// a circle of links has the name it is given.
+bool is_same_path(const std::string& a, const std::string& b);
+
+/// A file or a pipe (/dev/stdin and <(command) in a shell are names of pipes), read from its beginning to its end in
+/// pieces. Throws std::runtime_error as read_file.
 class FileReader {
 public:
     explicit FileReader(const std::string& path);
