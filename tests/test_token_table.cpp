@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <embergrad/engine/system/memory.hpp>
 #include <embergrad/text/token_table.hpp>
 
 #include "support.hpp"
@@ -204,4 +205,15 @@ TEST_CASE("token table: look-ups stay short whatever tokens have in common") {
         CHECK(table.longest_probe() < 200);  // about 40 where hashes are as good as random
         CHECK(full.longest_probe() < 400);   // about 150
     }
+}
+
+TEST_CASE("token table: room is made for what is promised, but never for much more than has come") {
+    TokenTable table;
+    const std::uint64_t before = memory_stats().system_bytes;
+    for (int i = 0; i < 600'000; ++i) {
+        table.make_room(1, 1'000'000'000);
+        table.add("w" + std::to_string(i), 1);
+    }
+    CHECK(memory_stats().system_bytes - before < 1'000'000'000);
+    for (int i = 0; i < 600'000; ++i) CHECK_EQ(table.find("w" + std::to_string(i)), i);
 }

@@ -209,6 +209,12 @@ void TokenTable::reserve(std::size_t tokens) {
     if (slots > slots_.size()) set_slots(slots);
 }
 
+void TokenTable::make_room(std::size_t more, std::size_t expected) {
+    constexpr std::size_t few = std::size_t{1} << 19, step = 16;
+    const std::size_t needed = size() + more;
+    if (needed > tokens_.capacity() && needed <= expected) reserve(std::min(expected, std::max(few, step * needed)));
+}
+
 void TokenTable::grow() { set_slots(std::max(kFewestSlots, 2 * slots_.size())); }
 
 void TokenTable::set_slots(std::size_t count) {

@@ -31,6 +31,9 @@ public:
 
     /// Makes room for so many tokens in all.
     void reserve(std::size_t tokens);
+    /// Makes room for so many more where `expected` in all are promised: for half a million (some 50 MB), then for 16
+    /// times what is needed. Memory is bounded by the tokens that have come, and hardly any of them is moved twice.
+    void make_room(std::size_t more, std::size_t expected);
 
     /// The token's number, or -1.
     std::int64_t find(std::string_view token) const;

@@ -42,6 +42,7 @@ public:
 
     std::size_t add(std::span<const std::string_view> words, const Real* vectors) override {
         const std::size_t before = words_.size(), d = dimension();
+        words_.make_room(words.size(), expected_);
         words_.add(words);
         const std::size_t fresh = words_.size() - before;
         if (words_.size() > vectors_.shape()[0])
@@ -61,10 +62,10 @@ public:
     }
 
 private:
+    /// Room for vectors takes no memory before they come; that for words does, and is made as they come.
     void make_room(std::optional<std::size_t> lines) override {
-        const std::size_t rows = std::min(options_.wanted ? 0 : lines.value_or(0), options_.limit);
-        words_.reserve(rows);
-        vectors_ = Array(Shape{rows, dimension()});
+        expected_ = std::min(options_.wanted ? 0 : lines.value_or(0), options_.limit);
+        vectors_ = Array(Shape{expected_, dimension()});
     }
 
     /// Copies the vectors of the words that got the next numbers, from `next` on; the others were there before.
@@ -81,6 +82,7 @@ private:
 
     const WordVectorsOptions& options_;
     detail::TokenTable words_;
+    std::size_t expected_ = 0;           // words
     Array vectors_;                      // as many rows of it are in use as there are words
     std::vector<std::int64_t> numbers_;  // of some words
 };
