@@ -11,6 +11,7 @@
 #include <embergrad/text/labelled_text.hpp>
 
 using namespace embergrad;
+using namespace std::string_literals;
 
 namespace {
 
@@ -70,19 +71,51 @@ TEST_CASE("labelled text: an empty file has no texts") {
 }
 
 TEST_CASE("labelled text: a bad line is an error with path and line") {
-    check_error("a\tone\n\nb\ttwo\n", ":2: an empty line");
-    check_error("a\tone\r\n\r\n", ":2: an empty line");
-    check_error("a\tone\nno label here\n", ":2: no tab between label and text in \"no label here\"");
+    const std::string blank = ": a blank line, where a label, a tab and a text should be";
+    check_error("a\tone\n\nb\ttwo\n", ":2" + blank);
+    check_error("a\tone\r\n \r\n\nb\ttwo", ":2" + blank);
+    check_error("\n\t\n", ":1" + blank);
+    check_error("a\tone\nno label here\n",
+                ":2: no tab between label and text in \"no label here\"; a space does not part them");
+    check_error("a\tone\nlabel\n", ":2: no tab between label and text in \"label\"");
     check_error("\tone\n", ":1: an empty label");
-    check_error("a\tone\nb\tcaf\xE9\n", ":2: byte 6 of the line is not UTF-8");
+}
+
+TEST_CASE("labelled text: another encoding is an error that names the cure") {
+    const std::string cure =
+        " of the line is not UTF-8; convert the file from its encoding (iconv -f WINDOWS-1252 -t UTF-8, if that is it)";
+    check_error("a\tone\nb\tcaf\xE9\n", ":2: byte 6" + cure);
     check_error(
         "\xEF\xBB\xBF"
         "a\t\xED\xA0\x80\n",
-        ":1: byte 3 of the line is not UTF-8");
+        ":1: byte 3" + cure);
+    for (const std::string& wide : {"\xFF\xFE"
+                                    "a\0\t\0x\0\n\0"s,
+                                    "\xFE\xFF\0a\0\t\0x\0\n"s, "s\0p\0a\0m\0\t\0x\0\n\0"s, "\0s\0p\0a\0m\0\t\0x\0\n"s})
+        check_error(wide, ":1: the text is in UTF-16; convert it (iconv -f UTF-16 -t UTF-8)");
+}
+
+TEST_CASE("labelled text: other formats are told by name, with what to do") {
+    check_error("spam,Buy now\n",
+                ":1: no tab between label and text in \"spam,Buy now\"; if this is CSV, save it with tabs "
+                "between its columns, the label first, and without quotes");
     check_error(
-        "\xFE\xFF"
-        "a\tx\n",
-        ":1: byte 1 of the line is not UTF-8");
+        "__label__spam Buy, now\n",
+        ":1: no tab between label and text in \"__label__spam Buy, now\"; that looks like fastText's format: put the "
+        "label and a tab before the text (sed 's/^__label__\\([^ ]*\\) */\\1\\t/')");
+    check_error(
+        "{\"label\": 1, \"text\": \"x\"}\n",
+        ":1: no tab between label and text in \"{\"label\": 1, \"text\": \"x\"}\"; that looks like JSON: write lines "
+        "of a label, a tab and a text");
+    CHECK(read("__label__spam\tBuy, now\n").label_names == Strings{"__label__spam"});
+}
+
+TEST_CASE("labelled text: blank lines at the end are no texts") {
+    for (const char* end : {"\n", "\r\n\r\n", " \n", "\n\n  \n ", " "}) {
+        const LabelledText data = read("a\tone\nb\ttwo\n" + std::string(end));
+        CHECK(data.texts == Strings{"one", "two"});
+    }
+    CHECK(read("\n\n").texts.empty());
 }
 
 TEST_CASE("labelled text: a missing file is an error with its path") {

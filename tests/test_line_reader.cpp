@@ -33,6 +33,19 @@ TEST_CASE("line reader: lines of a text are read without what programs put aroun
     CHECK(lines.next_text() == std::nullopt);
 }
 
+TEST_CASE("line reader: back at the first line everything is read again") {
+    const TemporaryFolder folder;
+    write_file_atomically(folder / "a", "\xEF\xBB\xBFone\r\ntwo");
+    LineReader lines(folder / "a");
+    CHECK(lines.next_text() == "one");
+    CHECK(lines.rest() == "two");
+    CHECK(lines.next_text() == "two");
+    lines.rewind();
+    CHECK(lines.next_text() == "one");
+    const std::string message = (folder / "a").string() + ":1: bad";
+    CHECK_THROWS_WITH_AS(lines.fail("bad"), message.c_str(), std::runtime_error);
+}
+
 TEST_CASE("line reader: an empty file has no lines, one newline is one empty line") {
     const TemporaryFolder folder;
     write_file_atomically(folder / "a", "");

@@ -35,6 +35,20 @@ TEST_CASE("utf8: the first bad byte is found") {
     CHECK(valid_utf8_length("cut \xE2\x82") == 4);
 }
 
+TEST_CASE("utf8: other encodings are told by a mark or by zeros") {
+    using namespace std::string_literals;
+    CHECK(wide_encoding("\xFF\xFE"
+                        "a\0"s) == "UTF-16");
+    CHECK(wide_encoding("\xFE\xFF\0a"s) == "UTF-16");
+    CHECK(wide_encoding("\0\0\xFE\xFF\0\0\0a"s) == "UTF-32");
+    CHECK(wide_encoding("h\0a\0m\0\t\0"s) == "UTF-16");
+    CHECK(wide_encoding("\0h\0a\0m\0\t"s) == "UTF-16");
+    CHECK(wide_encoding("h\0\0\0a\0\0\0"s) == "UTF-32");
+    for (const std::string& text :
+         {""s, "a\0b\0"s, "hello, world"s, "caf\u00E9"s, "h\0a\0m\0\0s"s, std::string(64, '\0'), "ab\0cd\0ef"s})
+        CHECK(wide_encoding(text) == "");
+}
+
 TEST_CASE("utf8: capitals of Latin, Greek, Cyrillic and Armenian become small") {
     CHECK(lowercase("Hello, WORLD 123 @[`{") == "hello, world 123 @[`{");
     CHECK(lowercase("ÀÉÎÕÜÞ×ß÷ ĀĞĲĶĹŇŊŶŸŹŽ ĸŉſ") == "àéîõüþ×ß÷ āğĳķĺňŋŷÿźž ĸŉſ");

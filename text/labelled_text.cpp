@@ -15,13 +15,34 @@ namespace {
 
 using Numbers = std::map<std::string, std::int64_t, std::less<>>;
 
+/// Whether there is nothing but white space; a tab would be between a label and a text.
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \r\n\v\f") == text.npos; }
+
+/// What a line without a tab may be, and what to do.
+std::string_view cure(std::string_view line) {
+    if (line.starts_with("__label__"))
+        return "; that looks like fastText's format: put the label and a tab before the text (sed 's/^__label__\\([^ "
+               "]*\\) */\\1\\t/')";
+    if (line.starts_with("{\"") || line.starts_with("[{") || line.starts_with("[\""))
+        return "; that looks like JSON: write lines of a label, a tab and a text";
+    if (line.find_first_of(",;") != line.npos)
+        return "; if this is CSV, save it with tabs between its columns, the label first, and without quotes";
+    return line.find(' ') != line.npos ? "; a space does not part them" : "";
+}
+
+void check_encoding(std::string_view line, const LineReader& lines) {
+    const std::size_t valid = valid_utf8_length(line);
+    if (valid < line.size())
+        lines.fail("byte ", valid + 1,
+                   " of the line is not UTF-8; convert the file from its encoding (iconv -f WINDOWS-1252 -t UTF-8, if "
+                   "that is it)");
+}
+
 /// Where the tab is between label and text.
 std::size_t checked_tab(std::string_view line, const LineReader& lines) {
-    if (line.empty()) lines.fail("an empty line");
-    const std::size_t valid = valid_utf8_length(line);
-    if (valid < line.size()) lines.fail("byte ", valid + 1, " of the line is not UTF-8");
+    check_encoding(line, lines);
     const std::size_t tab = line.find('\t');
-    if (tab == line.npos) lines.fail("no tab between label and text in ", in_quotes(line));
+    if (tab == line.npos) lines.fail("no tab between label and text in ", in_quotes(line), cure(line));
     if (tab == 0) lines.fail("an empty label");
     return tab;
 }
@@ -31,7 +52,13 @@ template <class NumberOf>
 LabelledText read(const std::string& path, NumberOf number_of) {
     LabelledText result;
     LineReader lines(path);
+    const std::string_view wide = wide_encoding(lines.rest());
     while (const std::optional<std::string_view> line = lines.next_text()) {
+        if (!wide.empty()) lines.fail("the text is in ", wide, "; convert it (iconv -f ", wide, " -t UTF-8)");
+        if (is_blank(*line)) {
+            if (!is_blank(lines.rest())) lines.fail("a blank line, where a label, a tab and a text should be");
+            break;
+        }
         const std::size_t tab = checked_tab(*line, lines);
         result.labels.push_back(number_of(line->substr(0, tab), lines));
         result.texts.emplace_back(line->substr(tab + 1));

@@ -27,6 +27,11 @@ std::optional<std::string_view> LineReader::next_text() {
     return line;
 }
 
+void LineReader::rewind() {
+    position_ = number_ = 0;
+    complete_ = true;
+}
+
 std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest = 60;
     constexpr std::string_view digits = "0123456789abcdef";

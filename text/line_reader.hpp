@@ -23,6 +23,10 @@ public:
     /// The same of a text that any program may have written: a \r at the line's end and a byte order mark at the
     /// beginning of the file are left out.
     std::optional<std::string_view> next_text();
+    /// Goes back to the first line: for a file that is to be read twice and may be a pipe.
+    void rewind();
+    /// What is behind the line last read.
+    std::string_view rest() const { return std::string_view(text_).substr(position_); }
     /// Whether the line last read had its \n.
     bool complete() const { return complete_; }
 

@@ -1,6 +1,7 @@
 // UTF-8: decoding as RFC 3629 defines it; lowercase by ranges of capitals.
 #include <embergrad/text/utf8.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
@@ -103,6 +104,22 @@ std::size_t valid_utf8_length(std::string_view text) {
         at += length;
     }
     return at;
+}
+
+std::string_view wide_encoding(std::string_view begin) {
+    using namespace std::string_view_literals;
+    constexpr std::size_t longest = 1024, shortest = 8;
+    if (begin.starts_with("\xFF\xFE\0\0"sv) || begin.starts_with("\0\0\xFE\xFF"sv)) return "UTF-32";
+    if (begin.starts_with("\xFF\xFE"sv) || begin.starts_with("\xFE\xFF"sv)) return "UTF-16";
+    begin = begin.substr(0, std::min(begin.size(), longest) / 4 * 4);
+    if (begin.size() < shortest) return "";
+    std::size_t zeros[4] = {};  // by their place among four bytes
+    for (std::size_t i = 0; i < begin.size(); ++i) zeros[i % 4] += begin[i] == '\0' ? 1 : 0;
+    const std::size_t n = begin.size() / 4;
+    // Most of a text is digits, spaces and the like, below 256 in Unicode.
+    if (zeros[1] == n && zeros[2] == n && zeros[0] + zeros[3] == n) return "UTF-32";
+    const std::size_t even = zeros[0] + zeros[2], odd = zeros[1] + zeros[3];
+    return even + odd > n && (even == 0 || odd == 0) ? "UTF-16" : "";
 }
 
 std::string lowercase(std::string_view text) {

@@ -26,6 +26,10 @@ CodePoint first_code_point(std::string_view text);
 /// The position of the first byte at which no code point begins, or text.size() if all of it is UTF-8.
 std::size_t valid_utf8_length(std::string_view text);
 
+/// What a text that is not UTF-8 but "UTF-16" or "UTF-32" begins with: its byte order mark, or zeros between letters;
+/// empty for all others. `begin`: some hundred bytes, if there are as many.
+std::string_view wide_encoding(std::string_view begin);
+
 /// The text in lowercase, one code point for one, the same in every locale: Latin (with the accents of European
 /// languages, Vietnamese and Pinyin), Greek, Cyrillic and Armenian. A Greek sigma never becomes a final one, a Turkish
 /// dotted I becomes i. Everything else, bytes that are not UTF-8 included, stays as it is.
