@@ -36,13 +36,28 @@ std::string ArraySource::read_up_to(std::size_t n) {
 
 void ArraySource::read_reals(StoredReal type, std::span<Real> to) {
     if (type == kRealAsStored) return read_all({reinterpret_cast<char*>(to.data()), to.size_bytes()});
-    std::vector<char> buffer(std::min(kBlock, to.size() * stored_size(type)));
-    while (!to.empty()) {
-        const std::size_t n = std::min(to.size(), kBlock / stored_size(type));
-        const std::span<char> piece = std::span(buffer).first(n * stored_size(type));
+    read_blocks(stored_size(type), to.size(), [&](const std::byte* from, std::size_t begin, std::size_t n) {
+        to_reals(type, from, to.subspan(begin, n));
+    });
+}
+
+void ArraySource::read_ids(StoredInteger type, std::span<std::int64_t> to, std::string_view what) {
+    read_blocks(stored_size(type), to.size(), [&](const std::byte* from, std::size_t begin, std::size_t n) {
+        const std::optional<std::size_t> large = to_ids(type, from, to.subspan(begin, n));
+        if (large) bad(what, ": element ", begin + *large, " is above 2^63 - 1");
+    });
+}
+
+/// Calls convert(bytes, begin, n) for n elements at a time, from number begin on.
+template <class Convert>
+void ArraySource::read_blocks(std::size_t element, std::size_t n, Convert convert) {
+    std::vector<char> buffer(std::min(kBlock, n * element));
+    for (std::size_t begin = 0; begin < n;) {
+        const std::size_t some = std::min(n - begin, kBlock / element);
+        const std::span<char> piece = std::span(buffer).first(some * element);
         read_all(piece);
-        to_reals(type, std::as_bytes(piece).data(), to.first(n));
-        to = to.subspan(n);
+        convert(std::as_bytes(piece).data(), begin, some);
+        begin += some;
     }
 }
 

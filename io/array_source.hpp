@@ -14,6 +14,7 @@
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/engine/system/file.hpp>
 #include <embergrad/io/byte_source.hpp>
+#include <embergrad/io/stored_integer.hpp>
 #include <embergrad/io/stored_real.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -41,6 +42,8 @@ public:
     std::string read_up_to(std::size_t n);
     /// The next to.size() numbers. An error if the file ends before.
     void read_reals(StoredReal type, std::span<Real> to);
+    /// The same of integers; an error, too, if one is above 2^63 - 1. `what` begins that message.
+    void read_ids(StoredInteger type, std::span<std::int64_t> to, std::string_view what);
     /// Passes over n bytes. An error if the file ends before.
     void skip(std::uint64_t n);
     /// An error unless all bytes have been read.
@@ -49,6 +52,8 @@ public:
 private:
     std::size_t read(std::span<char> buffer);
     void read_all(std::span<char> buffer);
+    template <class Convert>
+    void read_blocks(std::size_t element, std::size_t n, Convert convert);
 
     std::string_view name_;
     std::string_view format_;

@@ -1,7 +1,9 @@
 // .npy: the array behind the header (npy_header.cpp), in C's or Fortran's order.
 #include <embergrad/io/npy.hpp>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <embergrad/engine/system/divided_up.hpp>
@@ -45,29 +47,48 @@ private:
     std::size_t offset_ = 0;
 };
 
-Array from_fortran_order(const Array& stored) {
-    Array array(stored.shape());
+template <class AnyArray>
+AnyArray from_fortran_order(const AnyArray& stored) {
+    AnyArray array(stored.shape());
     FortranPosition position(stored.shape());
-    const Real* const from = stored.data();
-    Real* const to = array.data();
+    const auto* const from = stored.data();
+    auto* const to = array.data();
     for (std::size_t i = 0, n = array.size(); i < n; ++i, position.next()) to[i] = from[position.offset()];
     return array;
 }
 
-Array read_npy(ArraySource& source) {
-    const detail::NpyHeader header = detail::read_npy_header(source);
-    Array array(header.shape);
-    source.read_reals(header.dtype, {array.data(), array.size()});
+/// What is left once the header and the array are read.
+template <class AnyArray>
+AnyArray finished(AnyArray array, const detail::NpyHeader& header, ArraySource& source) {
     source.check_end();
     if (header.fortran_order && array.dimension() > 1) return from_fortran_order(array);
     return array;  // not in a ?: with the other: that would copy it
 }
 
-}  // namespace
+Array read_npy(ArraySource& source) {
+    const detail::NpyHeader header = detail::read_npy_header(source);
+    const detail::StoredReal type = detail::real_dtype(header, source);
+    Array array(header.shape);
+    source.read_reals(type, {array.data(), array.size()});
+    return finished(std::move(array), header, source);
+}
 
-std::string detail::npy_header_bytes(const Shape& shape) {
-    require(shape.size() <= kNpyMaxRank, "save_npy: an array of ", shape.size(), " axes, more than ", kNpyMaxRank);
-    const std::string_view dtype = sizeof(Real) == 8 ? "<f8" : "<f4";
+IdArray read_npy_ids(ArraySource& source) {
+    const detail::NpyHeader header = detail::read_npy_header(source);
+    if (!header.integer)
+        source.bad("holds reals, ", detail::shown(header.dtype),
+                   ": load_npy reads them; for ids, save array.astype(\"<i8\")");
+    IdArray ids(header.shape);
+    source.read_ids(*header.integer, {ids.data(), ids.size()}, "the array");
+    return finished(std::move(ids), header, source);
+}
+
+/// What numpy.save writes before an array.
+std::string header_bytes(std::string_view dtype, std::size_t element, const Shape& shape) {
+    require(shape.size() <= detail::kNpyMaxRank, "save_npy: an array of ", shape.size(), " axes, more than ",
+            detail::kNpyMaxRank);
+    require(detail::stored_size(element, shape).has_value(), "save_npy: the extents of shape ", shape,
+            " overflow 64 bits");
     std::string text =
         "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': " + to_string(shape) + ", }";
     const std::size_t before = detail::kNpyMagic.size() + 4;
@@ -78,11 +99,24 @@ std::string detail::npy_header_bytes(const Shape& shape) {
     return std::string(detail::kNpyMagic) + '\x01' + '\0' + std::string(length, 2) + text;
 }
 
-void save_npy(const std::string& path, const Array& array) {
-    const std::string header = detail::npy_header_bytes(array.shape());
-    const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(header)),
-                                                 std::as_bytes(std::span(array.data(), array.size()))};
+void save(const std::string& path, const std::string& header, std::span<const std::byte> data) {
+    const std::span<const std::byte> pieces[] = {std::as_bytes(std::span(header)), data};
     write_file_atomically(path, pieces);
+}
+
+}  // namespace
+
+std::string detail::npy_header_bytes(const Shape& shape) {
+    return header_bytes(sizeof(Real) == 8 ? "<f8" : "<f4", sizeof(Real), shape);
+}
+
+void save_npy(const std::string& path, const Array& array) {
+    save(path, detail::npy_header_bytes(array.shape()), std::as_bytes(std::span(array.data(), array.size())));
+}
+
+void save_npy_ids(const std::string& path, const IdArray& ids) {
+    save(path, header_bytes("<i8", sizeof(std::int64_t), ids.shape()),
+         std::as_bytes(std::span(ids.data(), ids.size())));
 }
 
 Array load_npy(const std::string& path) { return detail::read_array_file(path, kFormat, read_npy); }
@@ -90,6 +124,13 @@ Array load_npy(const std::string& path) { return detail::read_array_file(path, k
 Array parse_npy(std::span<const std::byte> bytes, std::string_view source_name) {
     ArraySource source(source_name, kFormat, detail::plain_source(bytes));
     return read_npy(source);
+}
+
+IdArray load_npy_ids(const std::string& path) { return detail::read_array_file(path, kFormat, read_npy_ids); }
+
+IdArray parse_npy_ids(std::span<const std::byte> bytes, std::string_view source_name) {
+    ArraySource source(source_name, kFormat, detail::plain_source(bytes));
+    return read_npy_ids(source);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

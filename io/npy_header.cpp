@@ -11,11 +11,31 @@
 #include <string_view>
 #include <utility>
 
+#include <embergrad/io/other_files.hpp>
+
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 constexpr std::size_t kMaxHeader = 65'536;  // version 2 could ask for 4 GiB
 constexpr std::string_view kSpace = " \t\n\f\r";
+
+constexpr std::array<std::pair<std::string_view, StoredReal>, 3> kReals = {
+    {{"<f8", StoredReal::f64}, {"<f4", StoredReal::f32}, {"<f2", StoredReal::f16}}};
+constexpr std::array<std::pair<std::string_view, StoredInteger>, 9> kIntegers = {{{"<i8", StoredInteger::i64},
+                                                                                  {"<i4", StoredInteger::i32},
+                                                                                  {"<i2", StoredInteger::i16},
+                                                                                  {"|i1", StoredInteger::i8},
+                                                                                  {"<u8", StoredInteger::u64},
+                                                                                  {"<u4", StoredInteger::u32},
+                                                                                  {"<u2", StoredInteger::u16},
+                                                                                  {"|u1", StoredInteger::u8},
+                                                                                  {"|b1", StoredInteger::boolean}}};
+
+template <class Types>
+auto find(const Types& types, std::string_view name) {
+    const auto found = std::find_if(types.begin(), types.end(), [&](auto& type) { return type.first == name; });
+    return found == types.end() ? std::nullopt : std::optional(found->second);
+}
 
 /// {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class HeaderParser {
@@ -86,16 +106,14 @@ private:
     }
 
     void read_dtype() {
-        constexpr std::array<std::pair<std::string_view, StoredReal>, 3> known = {
-            {{"<f8", StoredReal::f64}, {"<f4", StoredReal::f32}, {"<f2", StoredReal::f16}}};
-        const std::string_view name = read_string("a dtype in quotes (arrays with fields cannot be read)");
-        const auto found = std::find_if(known.begin(), known.end(), [&](auto& dtype) { return dtype.first == name; });
-        if (found != known.end())
-            header_.dtype = found->second;
-        else if (name.starts_with('>'))
-            source_.bad("cannot read big-endian ", shown(name), ", only <f8, <f4 and <f2: save array.astype(\"<f4\")");
-        else
-            source_.bad("cannot read dtype ", shown(name), ", only <f8, <f4 and <f2: save array.astype(\"<f4\")");
+        header_.dtype = read_string("a dtype in quotes (arrays with fields cannot be read)");
+        header_.real = find(kReals, header_.dtype);
+        header_.integer = find(kIntegers, header_.dtype);
+        if (header_.real || header_.integer) return;
+        const std::string_view kind = header_.dtype.starts_with('>') ? "cannot read big-endian " : "cannot read dtype ";
+        const bool integer = header_.dtype.starts_with(">i") || header_.dtype.starts_with(">u");
+        source_.bad(kind, shown(header_.dtype), ", only <f8, <f4, <f2, integers and bool: save array.astype(\"",
+                    integer ? "<i8" : "<f4", "\")");
     }
 
     void read_order() {
@@ -141,8 +159,11 @@ std::string read_exactly(ArraySource& source, std::size_t n, std::string_view wh
 }
 
 std::size_t read_length(ArraySource& source) {
-    const std::string magic = source.read_up_to(kNpyMagic.size());
-    if (magic != kNpyMagic) source.bad("the file does not begin as one written by numpy.save");
+    std::string magic = source.read_up_to(kNpyMagic.size());
+    if (magic != kNpyMagic) {
+        const std::string_view what = other_file(magic += source.read_up_to(kOtherFileSample));
+        source.bad(what.empty() ? "the file does not begin as one written by numpy.save" : what);
+    }
     const std::string version = read_exactly(source, 2, "its version");
     const int major = static_cast<unsigned char>(version[0]);
     const int minor = static_cast<unsigned char>(version[1]);
@@ -162,7 +183,8 @@ NpyHeader read_npy_header(ArraySource& source) {
     const std::size_t length = read_length(source);
     const std::string text = read_exactly(source, length, "its header");
     NpyHeader header = HeaderParser(text, source).parse();
-    const std::optional<std::uint64_t> bytes = stored_size(header.dtype, header.shape);
+    const std::size_t element = header.real ? stored_size(*header.real) : stored_size(*header.integer);
+    const std::optional<std::uint64_t> bytes = stored_size(element, header.shape);
     if (!bytes) source.bad("shape ", header.shape, " overflows 64 bits");
     header.data_begin = source.position();
     header.data_bytes = *bytes;
@@ -170,6 +192,12 @@ NpyHeader read_npy_header(ArraySource& source) {
         source.bad("shape ", header.shape, " takes ", *bytes, " bytes of data, the file has ",
                    *size - header.data_begin);
     return header;
+}
+
+StoredReal real_dtype(const NpyHeader& header, const ArraySource& source) {
+    if (header.real) return *header.real;
+    source.bad("holds integers, ", shown(header.dtype),
+               ": load_npy_ids reads them; for reals, save array.astype(\"<f4\")");
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -24,15 +24,35 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kFormat = "safetensors";
 
-SafeTensors read_safetensors(ArraySource& source) {
-    detail::SafeTensorsHeader header = detail::read_safetensors_header(source, detail::OtherDtypes::refused);
-    SafeTensors file{.metadata = std::move(header.metadata)};
-    file.tensors.reserve(header.entries.size());
-    for (detail::TensorEntry& entry : header.entries) {
+/// Moves the entry to where it belongs in `file`, with its data.
+void read_tensor(ArraySource& source, detail::TensorEntry& entry, SafeTensors& file) {
+    if (entry.real) {
         Array array(entry.shape);
         source.read_reals(*entry.real, {array.data(), array.size()});
         file.tensors.emplace_back(std::move(entry.name), std::move(array));
+    } else if (entry.integer) {
+        IdArray ids(entry.shape);
+        source.read_ids(*entry.integer, {ids.data(), ids.size()}, "tensor " + shown(entry.name));
+        file.ids.emplace_back(std::move(entry.name), std::move(ids));
+    } else {
+        source.skip(entry.offsets[1] - entry.offsets[0]);
+        file.passed_over.push_back({std::move(entry.name), std::move(entry.dtype), std::move(entry.shape)});
     }
+}
+
+/// A file of which nothing could be given is an error.
+void check_any_readable(const std::vector<detail::TensorEntry>& entries, const ArraySource& source) {
+    const auto readable = [](const detail::TensorEntry& entry) { return entry.real || entry.integer; };
+    if (entries.empty() || std::any_of(entries.begin(), entries.end(), readable)) return;
+    detail::readable_dtype(entries.front(), source);
+}
+
+SafeTensors read_safetensors(ArraySource& source) {
+    detail::SafeTensorsHeader header = detail::read_safetensors_header(source);
+    SafeTensors file{.metadata = std::move(header.metadata)};
+    file.tensors.reserve(header.entries.size());
+    check_any_readable(header.entries, source);
+    for (detail::TensorEntry& entry : header.entries) read_tensor(source, entry, file);
     source.check_end();
     return file;
 }
@@ -60,6 +80,8 @@ std::vector<const NamedArray*> sorted_by_name(const StateDict& tensors) {
         require(tensor.second.dimension() <= detail::kSafeTensorsMaxRank, "save_safetensors: tensor ",
                 shown(tensor.first), " has ", tensor.second.dimension(), " axes, more than ",
                 detail::kSafeTensorsMaxRank);
+        require(detail::stored_size(sizeof(Real), tensor.second.shape()).has_value(), "save_safetensors: tensor ",
+                shown(tensor.first), ": the extents of shape ", tensor.second.shape(), " overflow 64 bits");
         sorted.push_back(&tensor);
     }
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->first < b->first; });

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include <embergrad/io/other_files.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
@@ -15,12 +18,20 @@ using Json = nlohmann::json;
 constexpr std::size_t kMaxDepth = 128;                                              // inside fields we skip
 constexpr std::size_t kShownBytes = 100;                                            // of a value that should be another
 constexpr std::array<std::string_view, 4> kDtypes = {"F64", "F32", "F16", "BF16"};  // as in StoredReal
+constexpr std::array<std::string_view, 9> kIntegers = {"I64", "I32", "I16", "I8",  "U64",
+                                                       "U32", "U16", "U8",  "BOOL"};  // as in StoredInteger
+
+template <class Type>
+std::optional<Type> find_type(std::span<const std::string_view> names, std::string_view name) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    return found == names.end() ? std::nullopt : std::optional(static_cast<Type>(found - names.begin()));
+}
 
 /// Takes the JSON parser's events one by one; place_ says what may come next. nlohmann's tree would narrow numbers and
 /// let the last of two equal keys win; its SAX parser is a loop, so that hostile depth meets no stack.
 class HeaderReader final : public nlohmann::json_sax<Json> {
 public:
-    HeaderReader(const ArraySource& source, OtherDtypes other_dtypes) : source_(source), other_dtypes_(other_dtypes) {}
+    explicit HeaderReader(const ArraySource& source) : source_(source) {}
 
     SafeTensorsHeader take() {
         check_unique_names();
@@ -137,9 +148,8 @@ private:
     bool set_dtype(std::string& name) {
         TensorEntry& entry = header_.entries.back();
         entry.dtype = std::move(name);
-        const auto known = std::find(kDtypes.begin(), kDtypes.end(), entry.dtype);
-        if (known != kDtypes.end()) entry.real = static_cast<StoredReal>(known - kDtypes.begin());
-        if (other_dtypes_ == OtherDtypes::refused) readable_dtype(entry, source_);
+        entry.real = find_type<StoredReal>(kDtypes, entry.dtype);
+        entry.integer = find_type<StoredInteger>(kIntegers, entry.dtype);
         return go(Place::tensor);
     }
 
@@ -217,7 +227,6 @@ private:
     }
 
     const ArraySource& source_;
-    OtherDtypes other_dtypes_;
     SafeTensorsHeader header_;
     Place place_ = Place::document;
     std::string key_;                       // in __metadata__
@@ -234,6 +243,10 @@ std::string read_header_text(ArraySource& source) {
         source.bad("the file has ", length_bytes.size(), " bytes, fewer than the 8 of the header's length");
     std::uint64_t length = 0;
     std::memcpy(&length, length_bytes.data(), kSafeTensorsLengthBytes);
+    if (length > kSafeTensorsMaxHeader) {
+        const std::string_view what = other_file(length_bytes + source.read_up_to(kOtherFileSample));
+        if (!what.empty()) source.bad(what);
+    }
     if (length > kSafeTensorsMaxHeader)
         source.bad("a header of ", length, " bytes is over the limit of ", kSafeTensorsMaxHeader, ", byte 0");
     std::string text = source.read_up_to(length);
@@ -242,21 +255,22 @@ std::string read_header_text(ArraySource& source) {
     return text;
 }
 
-SafeTensorsHeader parse_header(std::string_view text, const ArraySource& source, OtherDtypes other_dtypes) {
+SafeTensorsHeader parse_header(std::string_view text, const ArraySource& source) {
     // The parser would end at a zero byte and pass over a byte order mark.
     const std::size_t bad = text.starts_with("\xEF\xBB\xBF") ? 0 : text.find('\0');
     if (bad != text.npos) source.bad("the header is not JSON in UTF-8, byte ", kSafeTensorsLengthBytes + bad);
-    HeaderReader reader(source, other_dtypes);
+    HeaderReader reader(source);
     Json::sax_parse(text.data(), text.data() + text.size(), &reader);
     return reader.take();
 }
 
 /// That the data of a dtype that can be read is as long as the shape says.
 void check_size(const TensorEntry& entry, const ArraySource& source) {
-    if (!entry.real) return;
+    if (!entry.real && !entry.integer) return;
     const std::string tensor = "tensor " + shown(entry.name);
     const std::uint64_t given = entry.offsets[1] - entry.offsets[0];
-    const std::optional<std::uint64_t> bytes = stored_size(*entry.real, entry.shape);
+    const std::size_t element = entry.real ? stored_size(*entry.real) : stored_size(*entry.integer);
+    const std::optional<std::uint64_t> bytes = stored_size(element, entry.shape);
     if (!bytes) source.bad(tensor, ": shape ", entry.shape, " overflows 64 bits");
     if (given != *bytes)
         source.bad(tensor, ": ", entry.dtype, " of shape ", entry.shape, " takes ", *bytes,
@@ -288,8 +302,8 @@ StoredReal readable_dtype(const TensorEntry& entry, const ArraySource& source) {
                ", only F64, F32, F16 and BF16");
 }
 
-SafeTensorsHeader read_safetensors_header(ArraySource& source, OtherDtypes other_dtypes) {
-    SafeTensorsHeader header = parse_header(read_header_text(source), source, other_dtypes);
+SafeTensorsHeader read_safetensors_header(ArraySource& source) {
+    SafeTensorsHeader header = parse_header(read_header_text(source), source);
     header.data_bytes = check_layout(header.entries, source);
     if (source.size() && *source.size() - source.position() != header.data_bytes)
         source.bad("the tensors take ", header.data_bytes, " bytes of data, the file has ",

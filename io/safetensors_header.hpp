@@ -12,6 +12,7 @@
 
 #include <embergrad/engine/array.hpp>
 #include <embergrad/io/array_source.hpp>
+#include <embergrad/io/stored_integer.hpp>
 #include <embergrad/io/stored_real.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -28,12 +29,13 @@ std::string_view safetensors_name(StoredReal dtype);
 struct TensorEntry {
     std::string name;
     std::string dtype = {};
-    std::optional<StoredReal> real = {};  ///< the dtype, if it is one that can be read
+    std::optional<StoredReal> real = {};        ///< the dtype, if it is one of these
+    std::optional<StoredInteger> integer = {};  ///< or of these
     Shape shape = {};
     std::array<std::uint64_t, 2> offsets = {};  ///< first byte and one past the last, from the end of the header
 };
 
-/// The tensor's dtype. An error if it is one that cannot be read.
+/// The tensor's dtype. An error unless it is one of reals.
 StoredReal readable_dtype(const TensorEntry& entry, const ArraySource& source);
 
 struct SafeTensorsHeader {
@@ -42,12 +44,10 @@ struct SafeTensorsHeader {
     std::uint64_t data_bytes = 0;
 };
 
-enum class OtherDtypes { refused, allowed };
-
 /// Reads as far as the data, and checks all that can be known: that the header is right, that the tensors lie one
 /// behind the other, each as long as its shape and dtype say (if it is of a dtype that can be read), and that together
 /// they are as long as the file, if its size is known.
-SafeTensorsHeader read_safetensors_header(ArraySource& source, OtherDtypes other_dtypes);
+SafeTensorsHeader read_safetensors_header(ArraySource& source);
 
 struct NamedShape {
     std::string name;

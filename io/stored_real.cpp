@@ -41,8 +41,8 @@ void convert(const std::byte* from, std::span<Real> to, Widen widen) {
 
 std::size_t stored_size(StoredReal type) { return kSizes[static_cast<std::size_t>(type)]; }
 
-std::optional<std::uint64_t> stored_size(StoredReal type, const Shape& shape) {
-    auto bytes = static_cast<std::int64_t>(stored_size(type));
+std::optional<std::uint64_t> stored_size(std::size_t element, const Shape& shape) {
+    auto bytes = static_cast<std::int64_t>(element);
     bool overflow = false;
     bool empty = false;
     for (const std::size_t extent : shape) {

@@ -16,9 +16,9 @@ inline constexpr StoredReal kRealAsStored = sizeof(Real) == 8 ? StoredReal::f64 
 
 /// Bytes of one.
 std::size_t stored_size(StoredReal type);
-/// Bytes of an array; nothing if they overflow 63 bits, even beside an extent of 0: xtensor multiplies the others when
-/// it works out strides.
-std::optional<std::uint64_t> stored_size(StoredReal type, const Shape& shape);
+/// Bytes of an array whose elements take so many; nothing if they overflow 63 bits, even beside an extent of 0: xtensor
+/// multiplies the others when it works out strides.
+std::optional<std::uint64_t> stored_size(std::size_t element, const Shape& shape);
 
 /// Fills `to` from as many stored ones at any alignment: exactly (a NaN of a Real's own width bit for bit), but for f64
 /// to float, which is rounded (too large is infinity).

@@ -99,10 +99,10 @@ TEST_CASE("array source: skipping what is longer than a block") {
 
 TEST_CASE("array source: sizes are products that fit 63 bits, or nothing") {
     using detail::stored_size;
-    CHECK(stored_size(StoredReal::f64, Shape{}) == 8);
-    CHECK(stored_size(StoredReal::bf16, Shape{3, 5}) == 30);
-    CHECK(stored_size(StoredReal::f32, Shape{3, 0}) == 0);
-    CHECK(stored_size(StoredReal::f16, Shape{std::size_t{1} << 61}) == std::uint64_t{1} << 62);
-    CHECK(stored_size(StoredReal::f32, Shape{std::size_t{1} << 61}) == std::nullopt);
-    CHECK(stored_size(StoredReal::f32, Shape{0, std::size_t{1} << 62, 8}) == std::nullopt);
+    CHECK(stored_size(stored_size(StoredReal::f64), Shape{}) == 8);
+    CHECK(stored_size(stored_size(StoredReal::bf16), Shape{3, 5}) == 30);
+    CHECK(stored_size(stored_size(StoredReal::f32), Shape{3, 0}) == 0);
+    CHECK(stored_size(stored_size(StoredReal::f16), Shape{std::size_t{1} << 61}) == std::uint64_t{1} << 62);
+    CHECK(stored_size(stored_size(StoredReal::f32), Shape{std::size_t{1} << 61}) == std::nullopt);
+    CHECK(stored_size(stored_size(StoredReal::f32), Shape{0, std::size_t{1} << 62, 8}) == std::nullopt);
 }

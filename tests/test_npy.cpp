@@ -223,14 +223,97 @@ TEST_CASE("npy: shapes that are no tuples of sizes") {
 }
 
 TEST_CASE("npy: dtypes we do not read are named") {
-    const std::string advice = ", only <f8, <f4 and <f2: save array.astype(\"<f4\")";
+    const std::string only = ", only <f8, <f4, <f2, integers and bool: save array.astype(";
+    const std::string advice = only + "\"<f4\")";
     for (const std::string dtype : {">f4", ">f8"})
         refuse_header(header_of(dtype, "(1,)"), "cannot read big-endian \"" + dtype + "\"" + advice);
-    for (const std::string dtype : {"<i4", "|V2", "|O", "<U3", "<c8", "|b1", "f4", "=f4", "<f16", ""})
+    for (const std::string dtype : {">i8", ">u2"})
+        refuse_header(header_of(dtype, "(1,)"), "cannot read big-endian \"" + dtype + "\"" + only + "\"<i8\")");
+    for (const std::string dtype : {"|V2", "|O", "<U3", "<c8", "f4", "=f4", "<f16", "i8", "<M8[s]", ""})
         refuse_header(header_of(dtype, "(1,)"), "cannot read dtype \"" + dtype + "\"" + advice);
     refuse_header("{'descr': [('a', '<f4')]}",
                   "expected a dtype in quotes (arrays with fields cannot be read) in the header, found \"[('a', "
                   "'<f4')]}\", byte 20");
+}
+
+TEST_CASE("npy: arrays of integers are told where to go, arrays of reals too") {
+    for (const std::string dtype : {"<i4", "<u4"})
+        refuse_header(
+            header_of(dtype, "(1,)"),
+            "holds integers, \"" + dtype + "\": load_npy_ids reads them; for reals, save array.astype(\"<f4\")");
+    const std::string reals = file_of(header_of("<f4", "(1,)"), std::string(4, '\0'));
+    CHECK_THROWS_WITH_AS(parse_npy_ids(std::as_bytes(std::span(reals)), "test"),
+                         "test: npy: holds reals, \"<f4\": load_npy reads them; for ids, save array.astype(\"<i8\")",
+                         std::runtime_error);
+}
+
+TEST_CASE("npy: integers of every width, with a sign and without, and bool become ids") {
+    using Ids = std::vector<std::int64_t>;
+    const auto read = [](const std::string& dtype, const std::string& shape, const std::string& data,
+                         const std::string& fortran = "False") {
+        const std::string bytes = file_of(header_of(dtype, shape, fortran), data);
+        const IdArray ids = parse_npy_ids(std::as_bytes(std::span(bytes)), "test");
+        return Ids(ids.data(), ids.data() + ids.size());
+    };
+    const auto extremes = [&]<class T>(const std::string& dtype, T) {
+        using Limits = std::numeric_limits<T>;
+        const std::int64_t low = Limits::min(), high = static_cast<std::int64_t>(Limits::max());
+        CHECK(read(dtype, "(3,)", bytes_of<T>({Limits::min(), 7, Limits::max()})) == Ids{low, 7, high});
+    };
+    extremes("<i8", std::int64_t{});
+    extremes("<i4", std::int32_t{});
+    extremes("<i2", std::int16_t{});
+    extremes("|i1", std::int8_t{});
+    extremes("<u4", std::uint32_t{});
+    extremes("<u2", std::uint16_t{});
+    extremes("|u1", std::uint8_t{});
+    CHECK(read("|b1", "(2,)", std::string("\1\0", 2)) == Ids{1, 0});
+    CHECK(read("<u8", "(1,)", bytes_of<std::uint64_t>({(std::uint64_t{1} << 63) - 1})) ==
+          Ids{std::numeric_limits<std::int64_t>::max()});
+    CHECK(read("<i2", "(2, 3)", bytes_of<std::int16_t>({0, 1, 2, 3, 4, 5}), "True") == Ids{0, 2, 4, 1, 3, 5});
+    CHECK(read("<i8", "()", bytes_of<std::int64_t>({9})) == Ids{9});
+    CHECK(read("<i8", "(0,)", "").empty());
+}
+
+TEST_CASE("npy: an integer that is no id, and integers that are not all there") {
+    std::vector<std::uint64_t> values(10'000, 1);  // more than a buffer holds
+    values[9'000] = std::uint64_t{1} << 63;
+    const auto refuse_ids = [](const std::string& bytes, const std::string& message) {
+        CHECK_THROWS_WITH_AS(parse_npy_ids(std::as_bytes(std::span(bytes)), "test"), ("test: npy: " + message).c_str(),
+                             std::runtime_error);
+    };
+    refuse_ids(file_of(header_of("<u8", "(10000,)"), bytes_of(values)), "the array: element 9000 is above 2^63 - 1");
+    refuse_ids(file_of(header_of("<i8", "(1125899906842624,)"), "x"),
+               "shape (1125899906842624,) takes 9007199254740992 bytes of data, the file has 1");
+}
+
+TEST_CASE("npy: ids that are saved come back") {
+    const TemporaryFolder folder;
+    for (const IdArray& ids : {IdArray({{1, -2, 3}, {4, 5, std::numeric_limits<std::int64_t>::min()}}),
+                               IdArray::scalar(7), IdArray(Shape{0, 3})}) {
+        save_npy_ids(folder / "ids.npy", ids);
+        const IdArray read = load_npy_ids(folder / "ids.npy");
+        CHECK(read.shape() == ids.shape());
+        CHECK(std::equal(read.begin(), read.end(), ids.begin(), ids.end()));
+    }
+}
+
+TEST_CASE("npy: what could not be read is not written") {
+    const TemporaryFolder folder;
+    const Array array(Shape{0, std::size_t{1} << 61, 8});
+    CHECK_THROWS_WITH_AS(save_npy(folder / "a", array),
+                         "save_npy: the extents of shape (0, 2305843009213693952, 8) overflow 64 bits",
+                         std::invalid_argument);
+    CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("npy: other files are told by name, with what to do") {
+    refuse("PK\3\4 and so on",
+           "this is a zip archive; unpack it first (GloVe and fastText come as such), or save what is in "
+           "it as safetensors or .npy (a PyTorch checkpoint, an .npz)");
+    refuse("\x80\4\x95 and so on",
+           "this is a Python pickle; write it anew in Python: gensim's vectors with "
+           "KeyedVectors.save_word2vec_format, PyTorch's weights as safetensors");
 }
 
 TEST_CASE("npy: a size that is not there is refused before there is room for it") {
@@ -265,7 +348,7 @@ TEST_CASE("npy: a file cut anywhere, or longer, is refused") {
     }
     refuse(bytes + '\0', "shape (2, 3) takes 24 bytes of data, the file has 25");
     refuse("", "the file does not begin as one written by numpy.save");
-    refuse("PK\x03\x04 more of it", "the file does not begin as one written by numpy.save");
+    refuse("text and more of it", "the file does not begin as one written by numpy.save");
     refuse(bytes.substr(0, 7), "the file ends after 7 bytes, in the middle of its version");
     refuse(bytes.substr(0, 9), "the file ends after 9 bytes, in the middle of the header's length");
     refuse(bytes.substr(0, 127), "the file ends after 127 bytes, in the middle of its header");

@@ -334,10 +334,66 @@ TEST_CASE("safetensors: keys that come twice") {
 }
 
 TEST_CASE("safetensors: dtypes we do not read are named") {
-    for (const std::string dtype : {"I64", "BOOL", "F8_E4M3", "f32", ""}) {
+    for (const std::string dtype : {"C64", "F8_E4M3", "f32", ""}) {  // and the file has no others
         refuse_fields(R"("dtype":")" + dtype + R"(","shape":[1],"data_offsets":[0,8])",
                       "tensor \"a\": cannot read dtype \"" + dtype + "\", only F64, F32, F16 and BF16");
     }
+}
+
+TEST_CASE("safetensors: integers become ids, beside the reals, as PyTorch has them in one file") {
+    using Ids = std::vector<std::int64_t>;
+    const std::string header = R"({"running_mean":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                               R"("num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[4,12]},)"
+                               R"("mask":{"dtype":"BOOL","shape":[3],"data_offsets":[12,15]},)"
+                               R"("u":{"dtype":"U8","shape":[2],"data_offsets":[15,17]},)"
+                               R"("s":{"dtype":"I16","shape":[1,1],"data_offsets":[17,19]}})";
+    const std::string data = bytes_of<float>({0.5F}) + bytes_of<std::int64_t>({-7}) + std::string("\1\0\1\xFF\2", 5) +
+                             bytes_of<std::int16_t>({-300});
+    const SafeTensors file = parse(file_of(header, data));
+    REQUIRE(file.tensors.size() == 1);
+    CHECK(values_of(file.tensors[0].second) == std::vector<Real>{0.5});
+    REQUIRE(file.ids.size() == 4);
+    const auto ids = [&](std::size_t i) {
+        return Ids(file.ids[i].second.data(), file.ids[i].second.data() + file.ids[i].second.size());
+    };
+    CHECK(file.ids[0].first == "num_batches_tracked");
+    CHECK(file.ids[0].second.shape() == Shape{});
+    CHECK(ids(0) == Ids{-7});
+    CHECK(ids(1) == Ids{1, 0, 1});
+    CHECK(ids(2) == Ids{255, 2});
+    CHECK(file.ids[3].second.shape() == Shape{1, 1});
+    CHECK(ids(3) == Ids{-300});
+    CHECK(file.passed_over.empty());
+}
+
+TEST_CASE("safetensors: tensors of other dtypes are passed over and named, the others read") {
+    const std::string header = R"({"a":{"dtype":"F8_E4M3","shape":[2,1],"data_offsets":[0,2]},)"
+                               R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]},)"
+                               R"("c":{"dtype":"C64","shape":[1],"data_offsets":[6,14]}})";
+    const SafeTensors file = parse(file_of(header, "xx" + bytes_of<float>({2}) + "xxxxxxxx"));
+    REQUIRE(file.tensors.size() == 1);
+    CHECK(values_of(file.tensors[0].second) == std::vector<Real>{2});
+    CHECK(file.ids.empty());
+    REQUIRE(file.passed_over.size() == 2);
+    CHECK(file.passed_over[0].name == "a");
+    CHECK(file.passed_over[0].dtype == "F8_E4M3");
+    CHECK(file.passed_over[0].shape == Shape{2, 1});
+    CHECK(file.passed_over[1].name == "c");
+}
+
+TEST_CASE("safetensors: integers that do not fit their data, or are no ids") {
+    refuse_fields(R"("dtype":"I64","shape":[2],"data_offsets":[0,8])",
+                  "tensor \"a\": I64 of shape (2,) takes 16 bytes, data_offsets give it 8");
+    refuse(file_of(R"({"a":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})", std::string(8, '\xFF')),
+           "tensor \"a\": element 0 is above 2^63 - 1");
+}
+
+TEST_CASE("safetensors: other files are told by name, with what to do") {
+    refuse("{\"metadata\": {}, \"weight_map\": {\"embedding.weight\": \"model-00001-of-00002.safetensors\"}}",
+           "this is the index of a model in several files; give the one that it names for the tensor (weight_map)");
+    refuse("PK\3\4\x14\x08\x08\x08 and so on",
+           "this is a zip archive; unpack it first (GloVe and fastText come as such), or save what is in it as "
+           "safetensors or .npy (a PyTorch checkpoint, an .npz)");
 }
 
 TEST_CASE("safetensors: depth costs no stack") {
@@ -437,6 +493,8 @@ TEST_CASE("safetensors: any bit of the header flipped is refused or reads as who
             ++accepted;
             std::size_t elements = 0;
             for (const auto& [name, array] : file.tensors) elements += array.size();
+            for (const auto& [name, ids] : file.ids) elements += ids.size();
+            for (const SafeTensors::PassedOver& tensor : file.passed_over) elements += element_count(tensor.shape);
             CHECK(elements == 7);
         } catch (const std::runtime_error& error) {
             CHECK(std::string(error.what()).starts_with("test: safetensors: "));
@@ -459,6 +517,8 @@ TEST_CASE("safetensors: what cannot be saved is refused before anything is writt
     refuse_to_save({{"a\xFF", one}}, {}, "a tensor's name is not UTF-8: \"a\xEF\xBF\xBD\"");
     refuse_to_save({}, {{"\x80", "v"}}, "a key of the metadata is not UTF-8: \"\xEF\xBF\xBD\"");
     refuse_to_save({}, {{"k", "\xC3"}}, "a value of the metadata is not UTF-8: \"\xEF\xBF\xBD\"");
+    refuse_to_save({{"a", Array(Shape{0, std::size_t{1} << 61, 8})}}, {},
+                   "tensor \"a\": the extents of shape (0, 2305843009213693952, 8) overflow 64 bits");
     refuse_to_save({{"a", ones(Shape(65, 1))}}, {}, "tensor \"a\" has 65 axes, more than 64");
     refuse_to_save({}, {{"k", std::string(100'000'000, 'x')}},
                    "names and metadata make a header of 100000056 bytes, more than 100000000");

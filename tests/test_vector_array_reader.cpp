@@ -260,7 +260,7 @@ TEST_CASE("array reader: arrays that hold no vectors") {
            "npy: the array is in Fortran's order: save numpy.ascontiguousarray(array)");
     refuse(npy_of("(3, 2)", six + 'x'), VectorFormat::npy, "npy: shape (3, 2) takes 24 bytes of data, the file has 25");
     refuse(npy_of("(3, 2)", six, "<i4"), VectorFormat::npy,
-           "npy: cannot read dtype \"<i4\", only <f8, <f4 and <f2: save array.astype(\"<f4\")");
+           "npy: holds integers, \"<i4\": load_npy_ids reads them; for reals, save array.astype(\"<f4\")");
     refuse("text", VectorFormat::npy, "npy: the file does not begin as one written by numpy.save");
 }
 

@@ -35,7 +35,7 @@ Table find_in_npy(ArraySource& source) {
     NpyHeader header = read_npy_header(source);
     if (header.fortran_order && header.shape.size() > 1)
         source.bad("the array is in Fortran's order: save numpy.ascontiguousarray(array)");
-    return {.dtype = header.dtype, .shape = std::move(header.shape)};
+    return {.dtype = real_dtype(header, source), .shape = std::move(header.shape)};
 }
 
 /// "a" F32 (2, 3), "b" I64 (2,)
@@ -69,7 +69,7 @@ const TensorEntry& find_entry(const std::vector<TensorEntry>& entries, const std
 }
 
 Table find_in_safetensors(ArraySource& source, const std::string& asked) {
-    const SafeTensorsHeader header = read_safetensors_header(source, OtherDtypes::allowed);
+    const SafeTensorsHeader header = read_safetensors_header(source);
     const TensorEntry& entry = find_entry(header.entries, asked, source);
     if (entry.name == "embeddings" && find_named(header.entries, "mapping"))
         source.bad("words share the rows of \"embeddings\" through the tensor \"mapping\", which cannot be read");
