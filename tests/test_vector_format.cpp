@@ -125,9 +125,67 @@ TEST_CASE("vector format: what is something else is refused, and what to do is s
     check_text(tar + " 0.1");
 }
 
+TEST_CASE("vector format: files without a magic are told by what they begin with") {
+    const auto ints = [](std::vector<std::int32_t> values) {
+        return std::string(reinterpret_cast<const char*>(values.data()), 4 * values.size());
+    };
+    const std::string model = "a fastText model; read the .vec file that belongs to it";
+    const std::vector<std::int32_t> arguments = {100, 5, 5, 5, 5, 1, 2, 2, 2'000'000, 3, 6, 100};
+    check_other(ints(arguments) + "\x2d\x43\x1c\xeb\xe2\x36\x1a\x3f" + ints({3, 3, 0, 12, 0}) + "the\0"s, model);
+    check_other(ints({10, 5, 5, 1, 5, 2, 3, 3, 0, 0, 0, 100}), model);  // a supervised one
+    std::vector<std::int32_t> other = arguments;
+    other[7] = 9;  // no model is that
+    check_text(ints(other));
+    check_other("FiFu\0\0\0\0\2\0\0\0"s, "a finalfusion file; write it as text (finalfusion convert -t textdims)");
+
+    const std::string pickle =
+        "a Python pickle; write it anew in Python: gensim's vectors with KeyedVectors.save_word2vec_format, PyTorch's "
+        "weights as safetensors";
+    for (const std::string begin :
+         {"(dp0\nS'the'\np1\n", "(dp1\nVthe\n", "(lp0\nF0.5\n", "(dp0\nS'the'\np1\ncnumpy.core.multiarray\n",
+          "cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\n",
+          "ccopy_reg\n_reconstructor\n(cgensim.models.word2vec\n", "ccollections\nOrderedDict\np0\n", "}q\1(U\3theq\2",
+          "]q\1(G?"})
+        check_other(begin, pickle);
+    check_other("{\"metadata\": {\"total_size\": 1},\n \"weight_map\": {\"a\": \"model-00001-of-00002.safetensors\"}}",
+                "the index of a model in several files; give the one that it names for the tensor (weight_map)");
+}
+
+TEST_CASE("vector format: numbers without words are told, as GloVe's own binary file has them") {
+    Rng rng(5);
+    std::vector<double> values(40);
+    for (double& value : values) value = rng.uniform(-0.5, 0.5) / 50;
+    const auto bytes = [&](std::size_t n) { return std::string(reinterpret_cast<const char*>(values.data()), 8 * n); };
+    const std::string what =
+        "numbers of 8 bytes without words, as in GloVe's own binary file; read the text that it writes "
+        "beside it (-binary 2), or an .npy of the array";
+    check_refused<std::runtime_error>([&] { detail::detect_format(bytes(40), "test"); }, "test: this is " + what);
+    check_refused<std::runtime_error>([&] { detail::detect_format(bytes(6), "test"); }, "test: this is " + what);
+    check_text(std::string(40, '?') + " 1 2\n");  // doubles of a usual size, but plain text
+}
+
+TEST_CASE("vector format: UTF-16 and UTF-32 without a mark are told by their zeros") {
+    const auto wide = [](std::string_view text, std::size_t before, std::size_t behind) {
+        std::string bytes;
+        for (const char byte : text) bytes += std::string(before, '\0') + byte + std::string(behind, '\0');
+        return bytes;
+    };
+    const std::string text = "the 0.1 0.2\nof 1 2\n";
+    const std::string utf16 = "text in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)";
+    const std::string utf32 = "text in UTF-32; convert it to UTF-8 (iconv -f UTF-32 -t UTF-8)";
+    check_other(wide(text, 0, 1), utf16);
+    check_other(wide(text, 1, 0), utf16);
+    check_other(wide(text, 0, 3), utf32);
+    check_other(wide(text, 3, 0), utf32);
+    check_other("\xFF\xFE\0\0"s + wide(text, 0, 3), utf32);
+    check_other("\x2D\x4E" + wide(text, 0, 1), utf16);  // a letter that takes both bytes
+    check_text("a\0b 1 2\nc\0d 3 4\n"s);
+}
+
 TEST_CASE("vector format: the beginning of a word is no other file") {
     for (const char* text : {"PK 1 2\n", "BZh 1 2\n", "BZh9 1 2\n", "7z 1 2\n", "ustar 1 2\n", "version 1 2\n",
-                             "\x80 1 2\n", "\x89HDF 1 2\n", "\xFF 1 2\n"})
+                             "\x80 1 2\n", "\x89HDF 1 2\n", "\xFF 1 2\n", "(dp0 1 2\n", "( 1 2\n", "cat 1 2\n",
+                             "FiF 1 2\n", "{ 1 2\n", "}q 1 2\n", "(lp 1\n"})
         check_text(text);
 }
 

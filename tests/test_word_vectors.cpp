@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
@@ -164,7 +166,21 @@ TEST_CASE("word vectors: only ASCII spaces and tabs split; a word may be any oth
 TEST_CASE("word vectors: white space before a word is not part of it") {
     check_vectors(parse("a 1 2\n  b 3 4\n\t3 5 6\n"), {"a", "b", "3"}, {1, 2, 3, 4, 5, 6});
     check_error("a 1 2\n 3 4\n", ":2: no word before 2 values");
-    check_error("a 1\n \t5\n", ":2: no word before 1 value");
+    check_error("a 1\n\t5\n", ":2: no word before 1 value");
+}
+
+TEST_CASE("word vectors: separators before nothing but numbers are a word, all but the last of them") {
+    check_vectors(parse("a 1 2\n  3 4\n\t 5 6\n\t  7 8\nb 9 10\n", {.dimension = 2}), {"a", " ", "\t", "\t ", "b"},
+                  {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    check_vectors(parse("a 1 2\n  \t3\t4 \r\nb 5 6\n"), {"a", "  ", "b"}, {1, 2, 3, 4, 5, 6});
+    check_error("a 1 2\n  x 4\nb 5 6\n", ":2: no word before 2 values");
+    check_error("a 1 2\n  3 x\nb 5 6\n", ":2: value 2, \"x\", is no number");
+    check_error("a 1 2 3\n  4\nb 5 6 7\n", ":2: 0 values, not 3");
+    WordVectorsOptions options;
+    options.wanted = [](std::string_view word) { return word == " "; };
+    check_vectors(parse("a 1 2\n  3 4\nb 5 6\n", options), {" "}, {3, 4});
+    options.dimension = 2;
+    check_error("a 1 2\n  3\n", ":2: 0 values, not 2", options);
 }
 
 TEST_CASE("word vectors: of lines with the same word the first counts") {
@@ -282,13 +298,49 @@ TEST_CASE("word vectors: a bad line is an error with path, line and reason") {
     check_error("a 1 2 3\nb 1 2 3.4.5\n", ":2: value 3, \"3.4.5\", is no number");
     check_error("a 1 2 3\nb 1 2.5.25\n", ":2: 2 values, not 3");  // not 2.5 and .25
     check_error("a 1 2 3\nb 1 2-3\n", ":2: 2 values, not 3");
-    check_error("a 1 2 3\nb 1 2,5 3\n", ":2: value 2, \"2,5\", is no number");
+    check_error("a 1 2 3\nb 1 2,5 3\n", ":2: value 2, \"2,5\", is no number (a decimal comma: write points, tr , .)");
     check_error("a 1 2 3\nb 1 \x1B[1m 3\n", ":2: value 2, \"\\x1b[1m\", is no number");
     check_error("a 1\u00A0\n", ":1: value 1, \"1\u00A0\", is no number");
     const TemporaryFolder folder;
     write_file_atomically(folder / "v.txt", "a 1 2\nb 1\n");
     check_refused<std::runtime_error>([&] { WordVectors::load(folder / "v.txt"); },
                                       (folder / "v.txt").string() + ":2: 1 value, not 2");
+}
+
+TEST_CASE("word vectors: what stands in other files' lines is told by name, with what to do") {
+    const std::string sparse = " (index:value pairs cannot be read: write all numbers of a vector, zeros too)";
+    check_error("the 3:0.5 7:1\nof 1:0.25 4:2\n", ":1: value 1, \"3:0.5\", is no number" + sparse);
+    check_error("1 3:0.5 7:1\n0 1:0.25\n1 2:1 4:1\n", ":1: value 1, \"3:0.5\", is no number" + sparse);
+    check_error("a 1 2\nb 7:0.5\n", ":2: 1 value, not 2" + sparse);
+    const std::string commas = " (if commas stand between the numbers, put spaces there: tr , ' ')";
+    check_error("the,0.1,0.2\nof,1,2\n", ": every line has nothing behind a word" + commas);
+    check_error("2 2\nthe,0.1,0.2\nof,1,2\n", ": every line has nothing behind a word" + commas);
+    check_error("the, 0.1, 0.2\nof, 1, 2\n",
+                ": every word has a comma behind it; put a space there (tr , ' '), or say "
+                "that the format is text if it belongs to the words");
+    check_error("the 0.1, 0.2\nof 1, 2\n", ":1: value 1, \"0.1,\", is no number" + commas);
+    check_error("the;0.1;0.2\nof;1;2\n",
+                ": every line has nothing behind a word (if semicolons stand between the numbers, put spaces there: tr "
+                "';' ' ')");
+    check_error("the [0.1 0.2]\nof [1 2]\n",
+                ":1: value 1, \"[0.1\", is no number (brackets around the numbers: delete them, tr -d '[]')");
+    check_error("{\"the\": [0.1, 0.2],\n\"of\": [1, 2]}\n",
+                ":1: value 1, \"[0.1,\", is no number (this looks like JSON: "
+                "write lines of a word and its numbers)");
+}
+
+TEST_CASE("word vectors: a comma behind every word is told, behind some it belongs to them") {
+    const std::string told =
+        ": every word has a comma behind it; put a space there (tr , ' '), or say that the format is text if it "
+        "belongs to the words";
+    check_error("the, 1 2\nof, 3 4\n", told);
+    check_error("the,1 2 3\nof,4 5 6\n", told);
+    check_error("2 2\nthe, 1 2\nof, 3 4\n", told);
+    check_vectors(parse("the, 1 2\nof, 3 4\n", {.format = VectorFormat::text}), {"the,", "of,"}, {1, 2, 3, 4});
+    check_vectors(parse("the, 1 2\nof 3 4\n"), {"the,", "of"}, {1, 2, 3, 4});
+    check_vectors(parse(", 1 2\n,, 3 4\n"), {",", ",,"}, {1, 2, 3, 4});
+    check_vectors(parse("10,000 1 2\n3,14 3 4\n"), {"10,000", "3,14"}, {1, 2, 3, 4});
+    check_vectors(parse("the, 1 2\n"), {"the,"}, {1, 2});
 }
 
 TEST_CASE("word vectors: what is no number in decimal notation") {
@@ -519,6 +571,21 @@ TEST_CASE("word vectors: a header or a dimension makes no room by itself") {
     const std::uint64_t before = memory_stats().system_bytes;
     CHECK(WordVectors::load(folder / "wide.txt", kSkip).vectors().size() == 20'000);
     CHECK(memory_stats().system_bytes - before < 100'000'000);
+}
+
+TEST_CASE("word vectors: lines that are blank, and words that a header promises, make little room") {
+    const TemporaryFolder folder;
+    const std::filesystem::path path = folder / "vectors";
+    std::ofstream(path, std::ios::binary) << "a 1\n" << std::string(30'000'000, '\n');
+    std::uint64_t before = memory_stats().system_bytes;
+    CHECK(WordVectors::load(path).size() == 1);
+    CHECK(memory_stats().system_bytes - before < 150'000'000);
+
+    std::ofstream(path, std::ios::binary) << "10000000 1\na \0\0\0\0\nb \0\0\0\0\nc "s;
+    std::filesystem::resize_file(path, 100'000'000);  // of which nearly all is not there
+    before = memory_stats().system_bytes;
+    CHECK_THROWS_AS(WordVectors::load(path), std::runtime_error);
+    CHECK(memory_stats().system_bytes - before < 150'000'000);
 }
 
 // ---- the awkward files ---------------------------------------------------------------------------------------------

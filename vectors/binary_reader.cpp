@@ -20,8 +20,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files are little-endian");
 
 constexpr std::size_t kBatch = 256;  // words that the sink looks up together
-constexpr std::size_t kLongestWord = std::size_t{64} << 10;
-constexpr std::size_t kLargestDimension = (std::size_t{64} << 20) / sizeof(float);
 
 /// The part of a file that is in memory: it moves from the beginning to the end.
 class Window {
@@ -120,8 +118,8 @@ private:
         }
         words_ = header->words;
         d_ = header->dimension;
-        require<std::runtime_error>(d_ > 0 && d_ <= kLargestDimension, name_, ": the header says ",
-                                    counted(d_, "number"), " a word; 1 to ", kLargestDimension, " can be read");
+        require<std::runtime_error>(d_ > 0 && d_ <= kLargestBinaryDimension, name_, ": the header says ",
+                                    counted(d_, "number"), " a word; 1 to ", kLargestBinaryDimension, " can be read");
         require<std::runtime_error>(d_ == options_.dimension.value_or(d_), name_, ": the header says ",
                                     counted(d_, "number"), " a word, not ", options_.dimension.value_or(0));
         require<std::runtime_error>(words_ > 0, name_, ": there are no vectors in it");
@@ -184,10 +182,11 @@ private:
     std::optional<std::string_view> next_word() {
         if (!next_word_begins()) return std::nullopt;
         std::size_t looked_at = 0, space;
-        while ((space = window_.bytes().substr(0, kLongestWord + 1).find(' ', looked_at)) == std::string_view::npos) {
+        while ((space = window_.bytes().substr(0, kLongestBinaryWord + 1).find(' ', looked_at)) ==
+               std::string_view::npos) {
             looked_at = window_.bytes().size();
-            require<std::runtime_error>(looked_at <= kLongestWord, name_, ":", words_read() + 1,
-                                        ": a word of more than ", kLongestWord,
+            require<std::runtime_error>(looked_at <= kLongestBinaryWord, name_, ":", words_read() + 1,
+                                        ": a word of more than ", kLongestBinaryWord,
                                         " bytes; is this a word2vec binary file?");
             if (!have(looked_at + 1)) return std::nullopt;
         }

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/io/npy_header.hpp>
+#include <embergrad/io/other_files.hpp>
 #include <embergrad/io/safetensors_header.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/text/white_space.hpp>
@@ -35,49 +37,6 @@ std::optional<VectorFormat> vector_format(std::string_view name) {
 
 namespace detail {
 namespace {
-
-/// Files that people have in place of word vectors.
-struct Other {
-    std::string_view magic;
-    std::size_t at;  // where it stands
-    std::string_view what;
-};
-
-constexpr std::string_view kZip =
-    "this is a zip archive; unpack it first (GloVe and fastText come as such), or save what is in it as safetensors or "
-    ".npy (a PyTorch checkpoint, an .npz)";
-constexpr std::string_view kPickle =
-    "this is a Python pickle; write it anew in Python: gensim's vectors with KeyedVectors.save_word2vec_format, "
-    "PyTorch's weights as safetensors";
-constexpr std::string_view kTar = "this is a tar archive; unpack it first (tar -xf)";
-constexpr std::string_view kBzip2 = "this is compressed with bzip2; decompress it first (bunzip2)";
-constexpr std::string_view kUtf16 = "this is text in UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)";
-
-constexpr std::array<Other, 19> kOthers = {{
-    {"PK\3\4"sv, 0, kZip},
-    {"\xBA\x16\x4F\x2F"sv, 0, "this is a fastText model; read the .vec file that belongs to it"},
-    {"\x80\2"sv, 0, kPickle},
-    {"\x80\3"sv, 0, kPickle},
-    {"\x80\4"sv, 0, kPickle},
-    {"\x80\5"sv, 0, kPickle},
-    {"\x1F\x8B"sv, 0, "this is compressed with gzip twice; decompress it once (gunzip)"},
-    {"1AY&SY"sv, 4, kBzip2},  // behind "BZh9", with which a word may begin
-    {"\x17rE8P\x90"sv, 4, kBzip2},
-    {"\xFD\x37zXZ\0"sv, 0, "this is compressed with xz; decompress it first (unxz)"},
-    {"\x28\xB5\x2F\xFD"sv, 0, "this is compressed with zstd; decompress it first (unzstd)"},
-    {"7z\xBC\xAF\x27\x1C"sv, 0, "this is a 7z archive; unpack it first"},
-    {"ustar\0"sv, 257, kTar},
-    {"ustar  \0"sv, 257, kTar},
-    {"\x89HDF\r\n\x1A\n"sv, 0, "this is an HDF5 file; save the vectors in it as safetensors or .npy"},
-    {"SQLite format 3\0"sv, 0, "this is an SQLite database; write the vectors in it as text"},
-    {"version https://git-lfs"sv, 0, "this is a Git LFS pointer, not the file; fetch that with git lfs pull"},
-    {"\xFF\xFE"sv, 0, kUtf16},
-    {"\xFE\xFF"sv, 0, kUtf16},
-}};
-
-bool has_magic(std::string_view begin, const Other& other) {
-    return begin.size() > other.at && begin.substr(other.at).starts_with(other.magic);
-}
 
 /// 8 bytes with the header's length, and a header that begins as a JSON object.
 bool is_safetensors(std::string_view begin) {
@@ -149,6 +108,24 @@ bool is_word2vec_binary(std::string_view begin) {
     return (!is_utf8 && holds_a_record(body, header->dimension)) || ends_with_last_record(body, *header);
 }
 
+constexpr std::string_view kGloveBinary =
+    "this is numbers of 8 bytes without words, as in GloVe's own binary file; read the text that it writes beside it "
+    "(-binary 2), or an .npy of the array";
+
+bool is_plain_text(std::string_view begin) {
+    return !has_control_byte(begin) && valid_utf8_length(begin) == begin.size();
+}
+
+/// What the file is, if it is known to be nothing that is read here, and what to do.
+std::string what_else(std::string_view begin) {
+    if (begin.size() > 2 && begin.starts_with("\x1F\x8B"))
+        return "this is compressed with gzip twice; decompress it once (gunzip)";
+    if (const std::string_view other = other_file(begin); !other.empty()) return std::string(other);
+    const std::string wide(wide_encoding(begin));
+    if (!wide.empty()) return "this is text in " + wide + "; convert it to UTF-8 (iconv -f " + wide + " -t UTF-8)";
+    return std::string(is_raw_doubles(begin) && !is_plain_text(begin) ? kGloveBinary : "");
+}
+
 }  // namespace
 
 bool is_array(VectorFormat format) { return format == VectorFormat::npy || format == VectorFormat::safetensors; }
@@ -156,11 +133,12 @@ bool is_array(VectorFormat format) { return format == VectorFormat::npy || forma
 bool has_words_file(VectorFormat format) { return is_array(format) || format == VectorFormat::projector; }
 
 VectorFormat detect_format(std::string_view begin, std::string_view source_name) {
-    for (const Other& other : kOthers)
-        require<std::runtime_error>(!has_magic(begin, other), source_name, ": ", other.what);
     if (begin.starts_with(kNpyMagic)) return VectorFormat::npy;
     if (is_safetensors(begin)) return VectorFormat::safetensors;
-    return is_word2vec_binary(begin) ? VectorFormat::word2vec_binary : VectorFormat::text;
+    if (is_word2vec_binary(begin)) return VectorFormat::word2vec_binary;
+    const std::string what = what_else(begin);
+    require<std::runtime_error>(what.empty(), source_name, ": ", what);
+    return VectorFormat::text;
 }
 
 }  // namespace detail

@@ -32,7 +32,7 @@ bool is_array(VectorFormat format);
 bool has_words_file(VectorFormat format);
 
 /// How many of a file's bytes it takes to tell what it is.
-inline constexpr std::size_t kFormatSample = std::size_t{64} << 10;
+inline constexpr std::size_t kFormatSample = std::size_t{128} << 10;  // twice the longest word
 
 /// What a file is, from its first kFormatSample bytes (after decompression) or all it has. Bytes that are nothing else
 /// are text, with or without a header. Throws std::runtime_error, beginning with source_name, for files known to be

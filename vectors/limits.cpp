@@ -15,23 +15,36 @@
 #include <embergrad/text/vocabulary.hpp>
 #include <embergrad/text/white_space.hpp>
 #include <embergrad/vectors/lines.hpp>
+#include <embergrad/vectors/reader.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 /// Whether a reader would take the first line of a file for "N D".
 bool looks_like_header(std::string_view word, std::span<const Real> vector) {
-    if (vector.size() != 1) return false;
-    std::array<char, 32> number;
-    char* const end = std::to_chars(number.data(), number.data() + number.size(), vector[0]).ptr;
-    const std::string line = std::string(word) + ' ' + std::string(number.data(), end);
+    if (vector.size() > 2) return false;
+    std::string line(word);
+    for (const Real value : vector) {
+        std::array<char, 32> number;
+        char* const end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
+        line.append(" ").append(number.data(), end);
+    }
     VectorLines lines(line);
     return next_header(lines).has_value();
 }
 
-std::string wrong_in_text(std::string_view word) {
+/// Of a word of nothing but separators a reader gets back all but the last separator before the numbers.
+std::string wrong_in_text(std::string_view word, std::size_t d) {
     const bool padded = is_separator(word.front()) || is_separator(word.back());
-    return padded ? "begins or ends with white space" : "";
+    if (padded && !std::all_of(word.begin(), word.end(), is_separator)) return "begins or ends with white space";
+    if (word.size() + 1 + d * (kLongestNumber + 1) < kLongestTextLine) return "";
+    return "makes a line of " + std::to_string(kLongestTextLine >> 20) + " MiB or more";
+}
+
+std::string wrong_in_binary(std::string_view word) {
+    if (word.find(' ') != word.npos) return "has a space";
+    if (word.size() <= kLongestBinaryWord) return "";
+    return "has " + counted(word.size(), "byte") + ", more than " + std::to_string(kLongestBinaryWord);
 }
 
 std::string wrong_at_start_of_text(std::string_view word, std::span<const Real> vector) {
@@ -52,8 +65,8 @@ std::string wrong_word(VectorFormat format, std::string_view word, std::span<con
     if (word.empty()) return "is empty";
     if (word.find('\n') != word.npos) return "has a line end";
     if (is_array(format)) return wrong_in_words_file(word, first);
-    if (format == VectorFormat::word2vec_binary) return word.find(' ') != word.npos ? "has a space" : "";
-    const std::string wrong = wrong_in_text(word);
+    if (format == VectorFormat::word2vec_binary) return wrong_in_binary(word);
+    const std::string wrong = wrong_in_text(word, vector.size());
     return wrong.empty() && first && format == VectorFormat::text ? wrong_at_start_of_text(word, vector) : wrong;
 }
 
@@ -61,9 +74,10 @@ std::string wrong_number(VectorFormat format, std::span<const Real> vector) {
     const bool rounded = format == VectorFormat::word2vec_binary;
     const auto fits = [=](Real value) { return std::isfinite(rounded ? static_cast<float>(value) : value); };
     const auto wrong = std::find_if_not(vector.begin(), vector.end(), fits);
-    if (is_array(format) || wrong == vector.end()) return "";
+    if (wrong == vector.end()) return "";
     return "has the number " + number_text(static_cast<double>(*wrong)) + " at position " +
-           std::to_string(wrong - vector.begin()) + (std::isfinite(*wrong) ? ", too large for a float" : "");
+           std::to_string(wrong - vector.begin()) +
+           (std::isfinite(*wrong) ? ", too large for a float" : ", which load() refuses");
 }
 
 /// What keeps the format from holding this word and its vector ("has a space"), or nothing. `first`: none is before it
@@ -95,7 +109,7 @@ std::vector<std::size_t> writable_rows(const WordVectors& vectors, VectorFormat 
             fail<std::invalid_argument>("WordVectors::save: word ", row, ", ", in_quotes(word), ", ", wrong, ": ",
                                         to_string(format), " cannot hold it", remedy(word, vectors[row], rows.empty()));
     }
-    require(!rows.empty() || is_array(format), "WordVectors::save: ", to_string(format), " can hold none of ",
+    require(!rows.empty(), "WordVectors::save: ", to_string(format), " can hold none of ",
             counted(vectors.size(), "word"));
     return rows;
 }

@@ -10,6 +10,7 @@
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/white_space.hpp>
+#include <embergrad/vectors/other_lines.hpp>
 #include <embergrad/vectors/real_parser.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
@@ -50,6 +51,13 @@ std::string_view without_last_field(std::string_view line) {
     while (!line.empty() && !is_separator(line.back())) line.remove_suffix(1);
     while (!line.empty() && is_separator(line.back())) line.remove_suffix(1);
     return line;
+}
+
+/// Where nothing but numbers stands behind them, the separators a line begins with are a word and the one behind it:
+/// "  1 2" has the word " ". Empty if there are fewer than two.
+std::string_view word_of_separators(std::string_view line) {
+    const std::size_t n = line.size() - without_space_before(line).size();
+    return line.substr(0, std::max<std::size_t>(n, 1) - 1);
 }
 
 std::size_t count_fields(std::string_view line) {
@@ -136,28 +144,35 @@ std::optional<std::string_view> VectorLines::next() {
 std::optional<VectorLine> split_vector_line(std::string_view line, std::size_t d) {
     if (line.size() < 2 * d + 1) return std::nullopt;
     std::string_view word = first_field(line);  // mostly
+    std::size_t left = 0;
     if (word.empty() || count_separators(line) != d) {
         word = line;
-        for (std::size_t left = d; left > 0 && !word.empty(); --left) word = without_last_field(word);
+        for (left = d; left > 0 && !word.empty(); --left) word = without_last_field(word);
     }
+    if (word.empty() && left == 0) word = word_of_separators(line);
     const std::string_view numbers = line.substr(word.size());
-    word = without_space_before(word);
+    if (!word.empty() && !is_separator(word.back())) word = without_space_before(word);
     if (word.empty()) return std::nullopt;
     return VectorLine{word, numbers};
 }
 
 std::string what_is_wrong(std::string_view line, std::size_t d) {
     const std::size_t fields = count_fields(line);
-    if (fields == d && is_separator(line.front())) return "no word before " + counted(d, "value");
-    if (fields <= d) return counted(fields - 1, "value") + ", not " + std::to_string(d);
+    const bool begins_with_number = is_number(first_field(without_space_before(line)));
+    const bool has_word = fields > d || (fields == d && begins_with_number && !word_of_separators(line).empty());
+    if (fields == d && !has_word && is_separator(line.front())) return "no word before " + counted(d, "value");
+    if (!has_word)
+        return counted(fields - 1, "value") + ", not " + std::to_string(d) +
+               std::string(what_to_do(line, last_field(line)));
     std::string reason;
-    for (std::size_t i = d; i > 0; --i, line = without_last_field(line)) {  // the first one wrong is what stays
-        const std::string_view field = last_field(line);
+    std::string_view rest = line;
+    for (std::size_t i = d; i > 0; --i, rest = without_last_field(rest)) {  // the first one wrong is what stays
+        const std::string_view field = last_field(rest);
         Real value = 0;
         const char* const end = field.data() + field.size();
         if (parse_real(field.data(), end, value) != end)
             reason = "value " + std::to_string(i) + ", " + in_quotes(field) +
-                     (is_number(field) ? ", is not finite" : ", is no number");
+                     (is_number(field) ? ", is not finite" : ", is no number" + std::string(what_to_do(line, field)));
     }
     return reason;
 }
@@ -197,7 +212,9 @@ std::size_t find_dimension(const VectorLines& lines, bool whole, const std::opti
 
     const std::string who = (sample.whole ? "" : "of the first " + std::to_string(sample.lines.size()) + " ") +
                             (widths.size() > 1 ? "most lines have " : "every line has ");
-    if (found == 0) fail<std::runtime_error>(source_name, ": ", who, "nothing behind a word");
+    const std::string_view first = sample.lines.front();
+    if (found == 0)
+        fail<std::runtime_error>(source_name, ": ", who, "nothing behind a word", what_to_do(first, last_field(first)));
     fail<std::runtime_error>(source_name, ": ", who, counted(found, "number"), ", not ", d,
                              asked || !header ? "" : " as the header says");
 }

@@ -49,6 +49,11 @@ struct VectorFile {
     std::size_t block_bytes = std::size_t{1} << 20;  ///< to read at a time
 };
 
+/// What the readers take at most, and the writers write.
+inline constexpr std::size_t kLongestBinaryWord = std::size_t{64} << 10;                         // bytes
+inline constexpr std::size_t kLargestBinaryDimension = (std::size_t{64} << 20) / sizeof(float);  // numbers
+inline constexpr std::size_t kLongestTextLine = std::size_t{64} << 20;                           // bytes
+
 /// Text: GloVe's, word2vec's and fastText's. Lines are parsed by all threads; the result does not depend on their
 /// number. Throws as WordVectors::load.
 WordVectorsReport read_text_vectors(VectorFile file, const WordVectorsOptions& options, VectorSink& sink);

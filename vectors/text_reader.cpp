@@ -8,6 +8,7 @@
 #include <embergrad/engine/system/parallel.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/vectors/lines.hpp>
+#include <embergrad/vectors/other_lines.hpp>
 #include <embergrad/vectors/reader.hpp>
 #include <embergrad/vectors/real_parser.hpp>
 #include <embergrad/vectors/tally.hpp>
@@ -16,8 +17,7 @@ namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
 
 constexpr std::size_t kFewWords = 10'000;  // for fewer, growing the table is cheaper than counting all lines
-constexpr std::size_t kLongestLine = std::size_t{64} << 20;
-constexpr std::size_t kBehind = 64;  // bytes behind a block's text that the parser may load
+constexpr std::size_t kBehind = 64;        // bytes behind a block's text that the parser may load
 
 // ---- blocks of lines -----------------------------------------------------------------------------------------------
 
@@ -46,8 +46,8 @@ public:
         std::size_t size = std::exchange(rest_, {}).size();
         std::size_t line_end = std::string_view::npos;
         while (!ended_ && line_end == std::string_view::npos) {
-            require<std::runtime_error>(size < kLongestLine, name_, ": a line of more than ", kLongestLine >> 20,
-                                        " MiB");
+            require<std::runtime_error>(size < kLongestTextLine, name_, ": a line of more than ",
+                                        kLongestTextLine >> 20, " MiB");
             const std::size_t room =
                 std::min(block_bytes_, source_->size().value_or(block_bytes_) + 1);  // small texts are many
             if (bytes.size() < size + room + kBehind) bytes.resize(size + room + kBehind);
@@ -177,6 +177,7 @@ private:
             if (ahead.next()) {
                 check_given_format();
                 d_ = find_dimension(lines, file_.at_end(), header_, options_.dimension, name_);
+                if (!options_.format) refuse_commas(lines, d_, name_);
                 tally_.report.lines += lines.number();
                 piece.text = lines.rest();
                 return;

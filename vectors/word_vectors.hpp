@@ -51,7 +51,7 @@ struct WordVectorsOptions {
 
 struct WordVectorsSaveOptions {
     /// The second file, for the formats that have one: npy and safetensors (the words, one a line in the order of the
-    /// rows) and projector (metadata.tsv). Must be given for these, and not for others.
+    /// rows) and projector (its metadata.tsv). Must be given for these, and not for others.
     std::string words = {};
     bool skip_unwritable = false;  ///< leave out what the format cannot hold; otherwise the first such word is an error
     /// Called after each piece of about a MiB; words are those whose vectors are written. (The array of npy and
@@ -80,10 +80,10 @@ struct WordVectorsReport {
 ///
 /// In a text each line is a word and D numbers behind it. The last D fields are the numbers; all that stands before
 /// them is the word, spaces in it included (glove.840B has ". . ." and "at name@domain.com"; with D = 3, "2 5 1 2 3" is
-/// the word "2 5"). Fields are separated by ASCII spaces and tabs and by nothing else: a word may hold no-break spaces,
-/// U+0085 and bytes that are not UTF-8. White space at the end of a line is ignored (fastText writes a space there,
-/// Windows a \r), so are blank lines and a byte order mark. The last line may lack its \n. Of lines with the same word
-/// the first counts.
+/// the word "2 5"; "  1 2 3" is a space, of a model of characters). Fields are separated by ASCII spaces and tabs and
+/// by nothing else: a word may hold no-break spaces, U+0085 and bytes that are not UTF-8. White space at the end of a
+/// line is ignored (fastText writes a space there, Windows a \r), so are blank lines and a byte order mark. The last
+/// line may lack its \n. Of lines with the same word the first counts.
 ///
 /// A first line of exactly two whole numbers, "N D", is a header, unless D = 1 is given. D is what the options say,
 /// else what the header says, else the most common number of fields behind the word in the first lines (1000, or those
@@ -115,12 +115,13 @@ public:
     /// of them are these words and numbers, bit for bit:
     ///
     /// - text, word2vec_text: the shortest numbers that read back as they were. A word must not be empty, hold a line
-    ///   end, or begin or end with a space or a tab. Refused as a whole are words in whose lines load() would not find
-    ///   their dimension ("new york" and the like, if they are most).
+    ///   end, begin or end with a space or a tab (unless it is nothing else), or make a line of 64 MiB. Refused as a
+    ///   whole are words in whose lines load() would not find their dimension ("new york" and the like, if they are
+    ///   most).
     /// - text has no header: the first word must not begin with a byte order mark nor look like a header with its only
     ///   number ("7 1").
     /// - word2vec_binary: as word2vec.c writes it, a \n behind each vector. A word must not be empty, nor hold a space
-    ///   or a line end. In double the numbers are rounded to float.
+    ///   or a line end, and has at most 64 KiB. In double the numbers are rounded to float.
     /// - npy: the array as save_npy writes it; safetensors: the tensor "embedding.weight". The words must not be empty,
     ///   hold a line end or end with a carriage return; the first must not begin with a byte order mark or be the first
     ///   line of Vocabulary::save.
@@ -128,7 +129,7 @@ public:
     ///   a backslash become \t, \n, \r and \\, bytes that are not UTF-8 \xE9, and words of which nothing would be
     ///   seen <empty> or <U+00A0>.
     ///
-    /// All but npy and safetensors take only finite numbers, and no table without words or numbers. Before anything is
+    /// Numbers must be finite, and a table needs words and numbers (save_npy takes any array). Before anything is
     /// written, throws std::invalid_argument "WordVectors::save: word 17, ..." (the row) that says which word cannot be
     /// held and what can hold it. Throws std::runtime_error if a file cannot be written.
     std::size_t save(const std::string& path, VectorFormat format, const WordVectorsSaveOptions& options = {}) const;

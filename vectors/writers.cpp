@@ -3,7 +3,6 @@
 #include <bit>
 #include <charconv>
 #include <cstdint>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,18 +16,18 @@
 #include <embergrad/text/line_reader.hpp>
 #include <embergrad/text/utf8.hpp>
 #include <embergrad/vectors/limits.hpp>
+#include <embergrad/vectors/reader.hpp>
 #include <embergrad/vectors/word_vectors.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 namespace {
 
-namespace fs = std::filesystem;
 using Rows = std::vector<std::size_t>;
 
 static_assert(std::endian::native == std::endian::little, "word2vec's binary files are little-endian");
 
 constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
-constexpr std::size_t kLongestNumber = sizeof(Real) == 4 ? 16 : 24;  // "-1.2345678e-38", "-1.2345678901234567e-308"
+using detail::kLongestNumber;
 constexpr std::size_t kTypicalWord = 8;
 
 // ---- what a row is -------------------------------------------------------------------------------------------------
@@ -221,14 +220,16 @@ void check_words_file(const std::string& path, VectorFormat format, const std::s
                        " has the words beside their vectors: there is no second file ", words, " to write");
     require(!words.empty(), "WordVectors::save: ", to_string(format),
             " needs a second file for the words: say its name in WordVectorsSaveOptions::words");
-    require(fs::weakly_canonical(fs::absolute(path)) != fs::weakly_canonical(fs::absolute(words)),
-            "WordVectors::save: ", path, " cannot hold both the vectors and the words: name two files");
+    require(!is_same_path(path, words), "WordVectors::save: ", path,
+            " cannot hold both the vectors and the words: name two files");
 }
 
 void check_dimension(VectorFormat format, std::size_t d) {
-    if (detail::is_array(format)) return;
     const std::size_t least = format == VectorFormat::projector ? 2 : 1;
     require(d >= least, "WordVectors::save: ", to_string(format), " needs ", least, " numbers a word or more, not ", d);
+    require(format != VectorFormat::word2vec_binary || d <= detail::kLargestBinaryDimension,
+            "WordVectors::save: ", to_string(format), " takes at most ", detail::kLargestBinaryDimension,
+            " numbers a word, not ", d);
 }
 
 /// How a reader would misunderstand the beginning of a text file, where it looks for the dimension; nothing if it would
@@ -258,6 +259,17 @@ void check_reads_back(VectorFormat format, std::string_view header, const Table&
             "npy and safetensors have the words in a file of their own");
 }
 
+/// A reader tells this format by what the file begins with.
+void check_is_told(VectorFormat format, std::string_view header, const Table& table) {
+    std::string begin(header);
+    for (std::size_t row = 0; row < table.rows.size() && begin.size() < detail::kFormatSample; ++row)
+        table.append(append_binary, row, row + 1, begin);
+    begin.resize(std::min(begin.size(), detail::kFormatSample));
+    require(detail::detect_format(begin, "read back") == format, "WordVectors::save: ", to_string(format),
+            " would be taken for text, so much do these numbers look like one; ",
+            to_string(VectorFormat::word2vec_text), " can hold them");
+}
+
 }  // namespace
 
 std::size_t WordVectors::save(const std::string& path, VectorFormat format,
@@ -275,6 +287,7 @@ std::size_t WordVectors::save(const std::string& path, VectorFormat format,
             write_single_file(path, header, table, append_text, progress);
             break;
         case VectorFormat::word2vec_binary:
+            check_is_told(format, header, table);
             write_single_file(path, header, table, append_binary, progress);
             break;
         case VectorFormat::npy:
