@@ -338,8 +338,9 @@ TEST_CASE("vocabulary: a file with any byte changed is refused or read as what i
 TEST_CASE("vocabulary: files that are refused, with path and line") {
     const std::string not_one = ":1: not a vocabulary: its first line would be \"embergrad vocabulary 1\"";
     check_refused("", not_one);
-    check_refused(with("vocabulary 1", "vocabulary 2"), not_one);
-    check_refused(with("vocabulary 1\n", "vocabulary 1\r\n"), not_one);
+    check_refused(with("vocabulary 1", "vocabulary 3"), not_one);
+    check_refused(with("vocabulary 1\n", "vocabulary 1\r\n"),
+                  ":1: lines of a vocabulary end with \\n, not \\r\\n: convert it back (dos2unix)");
     check_refused("\xEF\xBB\xBF" + std::string(kFile), not_one);
     check_refused(with("lowercase 1", "lowercase yes"), ":2: lowercase \"yes\": must be 0 or 1");
     check_refused(with("lowercase 1\n", ""), ":2: expected \"lowercase ...\", found \"detach_punctuation 0\"");
@@ -357,6 +358,53 @@ TEST_CASE("vocabulary: files that are refused, with path and line") {
     check_refused(with("a\t3", "a\t13"), ":9: the count of \"a\" is above the one before it");
     check_refused(with("<UNK>\t0", "<UNK>\t1"), ":7: the special token \"<UNK>\" has a count of 1");
     check_refused(with("the\t12", "the\t0"), ":8: the word \"the\" has a count of 0");
+}
+
+TEST_CASE("vocabulary: texts that are split already, into characters for example") {
+    const std::vector<Strings> texts = {{"a", " ", "b", " "}, {}, {"\n", "a", " ", "\t"}};
+    const Vocabulary vocabulary = Vocabulary::build(texts, {.bos_token = {}, .eos_token = {}});
+    CHECK(tokens_of(vocabulary) == Strings{"<PAD>", "<UNK>", " ", "a", "b", "\n", "\t"});
+    CHECK(counts_of(vocabulary) == Ids{0, 0, 3, 2, 1, 1, 1});
+    CHECK(vocabulary.encode({"b", " ", "a", "x"}) == Ids{4, 2, 3, 1});
+    CHECK(tokens_of(Vocabulary::build(texts, {.min_freq = 2, .max_size = 5})) ==
+          Strings{"<PAD>", "<UNK>", "<BOS>", "<EOS>", " "});
+    const std::vector<Strings> empty = {{}, {"a", ""}};
+    CHECK_THROWS_WITH_AS(Vocabulary::build(empty), "Vocabulary: token 1 of text 1 is empty", std::invalid_argument);
+}
+
+TEST_CASE("vocabulary: tokens of any bytes survive a file, white space too") {
+    const TemporaryFolder folder;
+    std::vector<Strings> texts(1);
+    for (int byte = 0; byte < 256; ++byte) texts[0].push_back(std::string(1, static_cast<char>(byte)));
+    for (const char* token : {"  ", "\\n", "\\", "\\s", "a b", "\t1", "\r\n", "caf\u00E9 \u00A0"})
+        texts[0].push_back(token);
+    const Vocabulary vocabulary = Vocabulary::build(texts);
+    vocabulary.save(folder / "v");
+    check_same(Vocabulary::load(folder / "v"), vocabulary);
+    CHECK(read_file(folder / "v").starts_with("embergrad vocabulary 2\n"));
+}
+
+TEST_CASE("vocabulary: white space in tokens is escaped, and only then backslashes are") {
+    const TemporaryFolder folder;
+    const auto saved = [&](const Strings& tokens) {
+        Vocabulary::build(std::vector<Strings>{tokens}, no_specials).save(folder / "v");
+        return read_file(folder / "v");
+    };
+    const std::string rest = "\nlowercase 0\ndetach_punctuation 0\nspecials\ntokens ";
+    CHECK(saved({"a", "\\n", "\\"}) == "embergrad vocabulary 1" + rest + "3\na\t1\n\\n\t1\n\\\t1\n");
+    CHECK(saved({" ", "\t", "\n", "\v", "\f", "\r", "\\n"}) ==
+          "embergrad vocabulary 2" + rest + "7\n\\s\t1\n\\t\t1\n\\n\t1\n\\v\t1\n\\f\t1\n\\r\t1\n\\\\n\t1\n");
+}
+
+TEST_CASE("vocabulary: escapes that mean nothing are refused") {
+    const std::string begin = "embergrad vocabulary 2\nlowercase 0\ndetach_punctuation 0\nspecials\ntokens 2\n\\s\t1\n";
+    const std::string wrong = " a backslash is followed by none of s t n v f r and \\";
+    check_refused(begin + "a\\q\t1\n", ":7: in the token \"a\\q\"" + wrong);
+    check_refused(begin + "a\\\t1\n", ":7: in the token \"a\\\"" + wrong);
+    check_refused(begin + "a b\t1\n", ":7: white space in the token \"a b\"");
+    check_refused(begin + "\\s\t1\n", ":7: the token \" \" is there twice");
+    check_refused(with("vocabulary 1", "vocabulary 2"),
+                  ":10: version 2 is for tokens with white space, and there are none");
 }
 
 TEST_CASE("vocabulary: hostile counts") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/text/line_reader.hpp>
@@ -19,6 +20,17 @@ TokenTable count_words(std::span<const std::string> texts, const Tokenizer& toke
     for (const std::string& text : texts) {
         const std::span<const std::string_view> tokens = tokenizer.split(text, buffer);
         words.add(tokens, ReadableMemory(buffer.text));
+    }
+    return words;
+}
+
+TokenTable count_words(std::span<const std::vector<std::string>> texts) {
+    TokenTable words;
+    for (std::size_t text = 0; text < texts.size(); ++text) {
+        for (std::size_t i = 0; i < texts[text].size(); ++i) {
+            require(!texts[text][i].empty(), "Vocabulary: token ", i, " of text ", text, " is empty");
+            words.add(texts[text][i], 1);
+        }
     }
     return words;
 }
@@ -80,12 +92,21 @@ Vocabulary::Vocabulary(const VocabularyOptions& options) : tokenizer_(options.to
 }
 
 Vocabulary Vocabulary::build(std::span<const std::string> texts, const VocabularyOptions& options) {
-    Vocabulary vocabulary(options);
-    const TokenTable words = count_words(texts, vocabulary.tokenizer_);
-    std::vector<std::size_t> ranked = rank_words(words, vocabulary.table_, options.min_freq);
-    if (options.max_size) ranked.resize(std::min(ranked.size(), *options.max_size - vocabulary.special_count_));
-    vocabulary.table_.append(words, ranked);
-    return vocabulary;
+    Vocabulary specials(options);
+    const TokenTable words = count_words(texts, specials.tokenizer_);
+    return keep(words, std::move(specials), options);
+}
+
+Vocabulary Vocabulary::build(std::span<const std::vector<std::string>> texts, const VocabularyOptions& options) {
+    return keep(count_words(texts), Vocabulary(options), options);
+}
+
+/// The special tokens, and behind them the words that the options keep.
+Vocabulary Vocabulary::keep(const TokenTable& words, Vocabulary specials, const VocabularyOptions& options) {
+    std::vector<std::size_t> ranked = rank_words(words, specials.table_, options.min_freq);
+    if (options.max_size) ranked.resize(std::min(ranked.size(), *options.max_size - specials.special_count_));
+    specials.table_.append(words, ranked);
+    return specials;
 }
 
 /// For a token that is no word of this vocabulary.

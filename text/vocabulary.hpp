@@ -18,6 +18,8 @@
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
+class LineReader;
+
 /// A special token that is nullopt or empty is left out, and takes no id.
 struct VocabularyOptions {
     std::int64_t min_freq = 1;                 ///< words met less often are left out
@@ -44,6 +46,9 @@ public:
 
     /// The vocabulary of these texts; errors as above. (A single string is no list of texts and does not compile.)
     static Vocabulary build(std::span<const std::string> texts, const VocabularyOptions& options = {});
+    /// The same of texts that are split already: characters, for example. Their tokens are taken as they are, white
+    /// space too; the tokenizer of the options is for encode(text). Throws std::invalid_argument for an empty token.
+    static Vocabulary build(std::span<const std::vector<std::string>> texts, const VocabularyOptions& options = {});
 
     /// The ids of a text, split as the texts of build() were; none for an empty text. An unknown word gets the unknown
     /// id. Without an unknown token it is an error: std::out_of_range naming the word.
@@ -80,18 +85,21 @@ public:
 
     /// Writes a text file, whole or not at all (see write_file_atomically). Its lines, each ended by \n:
     ///
-    ///     embergrad vocabulary 1
+    ///     embergrad vocabulary 1       2 if a token holds white space: see below
     ///     lowercase 0                  or 1
     ///     detach_punctuation 0         or 1
     ///     specials pad unk bos eos     those that are there, in this order
     ///     tokens 8715                  the number of lines that follow
     ///     <PAD>\t0                     token, tab, count: by id, the special tokens first
     ///
-    /// Tokens are written byte for byte (they hold no white space). Throws std::runtime_error with path and reason.
+    /// Tokens are written byte for byte. In version 2 white space and backslashes in them are written \s (a space), \t,
+    /// \n, \v, \f, \r and \\. Throws std::runtime_error with path and reason.
     void save(const std::string& path) const;
     /// Reads what save() wrote and nothing else: the same tokens, ids, counts and tokenizer. Throws std::runtime_error
     /// "path:line: what" for anything that is not as above: counts that rise, tokens that repeat, a file cut short.
     static Vocabulary load(const std::string& path);
+    /// The same from the first of these lines on, of which none has been read.
+    static Vocabulary load(LineReader& lines);
 
 private:
     static constexpr std::size_t kSpecials = 4;
@@ -100,6 +108,7 @@ private:
     std::vector<std::int64_t> encode(std::span<const std::string_view> tokens, detail::ReadableMemory memory) const;
     std::int64_t id_for_unknown(std::string_view token, bool reserved) const;
     std::string decode_array(const IdArray& ids) const;
+    static Vocabulary keep(const detail::TokenTable& words, Vocabulary specials, const VocabularyOptions& options);
 
     Tokenizer tokenizer_;
     detail::TokenTable table_;

@@ -2,16 +2,13 @@
 #include <embergrad/vectors/word_list.hpp>
 
 #include <cstdint>
-#include <filesystem>
-
-#include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 
 WordList::WordList(const std::string& path) : lines_(path) {
     while (const std::optional<std::string_view> line = lines_.next_text()) {
         if (words_.empty() && begins_vocabulary(*line)) {
-            take_vocabulary(path);
+            take_vocabulary();
             break;
         }
         if (line->empty()) lines_.fail("an empty line, where the word of row ", words_.size(), " should be");
@@ -19,10 +16,9 @@ WordList::WordList(const std::string& path) : lines_(path) {
     }
 }
 
-void WordList::take_vocabulary(const std::string& path) {
-    require<std::runtime_error>(std::filesystem::is_regular_file(path), path,
-                                ": a vocabulary cannot be read from a pipe");
-    vocabulary_ = Vocabulary::load(path);
+void WordList::take_vocabulary() {
+    lines_.rewind();
+    vocabulary_ = Vocabulary::load(lines_);
     for (std::size_t id = 0; id < vocabulary_->size(); ++id)
         words_.push_back(vocabulary_->token(static_cast<std::int64_t>(id)));
 }

@@ -23,7 +23,7 @@ public:
     std::string_view operator[](std::size_t row) const { return words_[row]; }
 
 private:
-    void take_vocabulary(const std::string& path);
+    void take_vocabulary();
 
     LineReader lines_;
     std::optional<Vocabulary> vocabulary_;
