@@ -2,10 +2,10 @@
 #include <cstddef>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
 #include <embergrad/embergrad.hpp>
 
@@ -21,34 +21,36 @@ using namespace examples;
 
 // ---- words to choose -----------------------------------------------------------------------------------------------
 
-struct HashOfView {
-    using is_transparent = void;  // no std::string is made to look a word up
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-};
-using WordSet = std::unordered_set<std::string, HashOfView, std::equal_to<>>;
-
-void add_tokens(const Vocabulary& vocabulary, WordSet& words) {
-    for (std::size_t id = 0; id < vocabulary.size(); ++id)
-        words.insert(vocabulary.token(static_cast<std::int64_t>(id)));
-}
-
-void add_lines(LineReader& lines, WordSet& words) {
-    while (const std::optional<std::string_view> word = lines.next_text()) {
-        if (!word->empty()) words.emplace(*word);
-    }
-}
-
-WordSet read_words(const std::string& path) {
-    WordSet words;
-    if (detail::begins_vocabulary(LineReader(path).next_text().value_or(""))) {
-        add_tokens(Vocabulary::load(path), words);
-    } else {
+/// Words of a file: one a line, or a saved vocabulary's. It may be a pipe: it is opened once.
+class WordChoice {
+public:
+    WordChoice() = default;
+    explicit WordChoice(const std::string& path) {
         LineReader lines(path);
-        add_lines(lines, words);
+        const bool is_vocabulary = detail::begins_vocabulary(lines.next_text().value_or(""));
+        lines.rewind();
+        if (is_vocabulary)
+            vocabulary_ = Vocabulary::load(lines);
+        else
+            add_lines(lines);
+        if (size() == 0) throw std::runtime_error(path + ": there are no words in it");
     }
-    if (words.empty()) throw std::runtime_error(path + ": there are no words in it");
-    return words;
-}
+
+    std::size_t size() const { return vocabulary_ ? vocabulary_->size() : words_.size(); }
+    bool contains(std::string_view word) const {
+        return vocabulary_ ? vocabulary_->id(word).has_value() : words_.find(word) >= 0;
+    }
+
+private:
+    void add_lines(LineReader& lines) {
+        while (const std::optional<std::string_view> word = lines.next_text()) {
+            if (!word->empty()) words_.add(*word, 0);
+        }
+    }
+
+    std::optional<Vocabulary> vocabulary_;
+    detail::TokenTable words_;  // without a vocabulary
+};
 
 // ---- progress ------------------------------------------------------------------------------------------------------
 
@@ -74,7 +76,7 @@ private:
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-WordVectors read_vectors(const ConvertSettings& settings, const WordSet& wanted, const InterruptGuard& interrupt) {
+WordVectors read_vectors(const ConvertSettings& settings, const WordChoice& wanted, const InterruptGuard& interrupt) {
     Watch watch("read", interrupt);
     WordVectorsOptions options{.format = settings.from,
                                .dimension = settings.dimension,
@@ -134,7 +136,9 @@ void print_written(const ConvertSettings& settings, std::size_t words, std::size
 }
 
 int convert(const ConvertSettings& settings) {
-    const WordSet wanted = settings.vocabulary.empty() ? WordSet() : read_words(settings.vocabulary);
+    check_writable(settings.output);  // better now than after the reading
+    if (!settings.output_words.empty()) check_writable(settings.output_words);
+    const WordChoice wanted = settings.vocabulary.empty() ? WordChoice() : WordChoice(settings.vocabulary);
     const InterruptGuard interrupt;
     try {
         const WordVectors vectors = read_vectors(settings, wanted, interrupt);

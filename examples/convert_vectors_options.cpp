@@ -23,7 +23,7 @@ constexpr const char* kDescription =
     "  word2vec-binary  .bin          word2vec, gensim\n"
     "  npy              .npy          NumPy's array; the words in a second file, one a line\n"
     "  safetensors      .safetensors  the tensor embedding.weight; the words in a second file\n"
-    "  projector        .tsv          for projector.tensorflow.org, with metadata.tsv; only written\n";
+    "  projector        .tsv          for projector.tensorflow.org, with the words in a second file; only written\n";
 
 constexpr const char* kFooter =
     "\nExamples:\n"
@@ -69,7 +69,10 @@ VectorFormat format_of(const fs::path& output) {
 std::string second_file(const fs::path& output, VectorFormat format) {
     if (format == VectorFormat::npy || format == VectorFormat::safetensors)
         return fs::path(output).replace_extension(".words.txt").string();
-    return format == VectorFormat::projector ? (output.parent_path() / "metadata.tsv").string() : "";
+    if (format != VectorFormat::projector) return "";
+    if (output.stem() == "vectors")
+        return (output.parent_path() / "metadata.tsv").string();  // as the projector has them
+    return fs::path(output).replace_extension(".metadata.tsv").string();
 }
 
 void add_file_options(CLI::App& app, ConvertSettings& settings) {
@@ -79,7 +82,7 @@ void add_file_options(CLI::App& app, ConvertSettings& settings) {
              "the input's words, one a line or a saved vocabulary (for npy and safetensors)");
     add_name(app, "--output-words", settings.output_words, "FILE",
              "the second file to write (default: OUTPUT with .words.txt for its extension; for\n"
-             "projector metadata.tsv beside it)");
+             "projector with .metadata.tsv, and metadata.tsv for vectors.tsv)");
 }
 
 void add_format_options(CLI::App& app, std::string& from, std::string& to, std::string& tensor) {
@@ -106,8 +109,7 @@ void add_choice_options(CLI::App& app, ConvertSettings& settings) {
 /// What is read must not be replaced on the way.
 void refuse_overwriting(const ConvertSettings& settings) {
     const auto same = [](const std::string& a, const std::string& b) {
-        return !a.empty() && !b.empty() &&
-               fs::weakly_canonical(fs::absolute(a)) == fs::weakly_canonical(fs::absolute(b));
+        return !a.empty() && !b.empty() && embergrad::is_same_path(a, b);
     };
     for (const std::string& written : {settings.output, settings.output_words})
         for (const std::string& read : {settings.input, settings.words, settings.vocabulary})

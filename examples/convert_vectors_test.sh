@@ -59,6 +59,13 @@ for format in npy safetensors; do
     check '--output-words counts' cmp "words.$format" out.words.txt
 done
 
+run four.txt first.tsv
+check 'another name for the projector' exits 0
+check 'has words of its own' holds first.metadata.tsv 'the\nnew\n. . .\ncaf\xc3\xa9\n'
+run three.txt second.tsv
+check 'and so has the next' holds second.metadata.tsv 'the\nnew\ncaf\xc3\xa9\n'
+check 'which leaves the first alone' holds first.metadata.tsv 'the\nnew\n. . .\ncaf\xc3\xa9\n'
+
 mkdir view
 run four.txt view/vectors.tsv
 check 'text to projector' exits 0
@@ -124,8 +131,10 @@ check 'what is not wanted is not read' holds out.txt 'the 0.5 -1 2\n'
 rm -f out.vec
 run nowhere.txt out.vec
 check 'a missing file is refused' refused 1 'cannot read nowhere.txt'
-run four.txt nowhere/out.vec
-check 'a missing folder is refused' refused 1 'cannot write nowhere/out.vec'
+run nowhere.txt nowhere/out.vec
+check 'a missing folder is refused, before anything is read' refused 1 'cannot write nowhere/out.vec'
+run nowhere.txt out.npy --output-words nowhere/words.txt
+check 'so is that of the second file' refused 1 'cannot write nowhere/words.txt'
 : >empty.txt
 run empty.txt out.vec
 check 'an empty file is refused' refused 1 'empty.txt: there are no vectors in it'
@@ -160,6 +169,55 @@ check '--version says what this is' says 'embergrad 0.'
 "$program" four.txt out.txt >/dev/full 2>err
 code=$?
 check 'standard output that is full is an error' refused 1 'convert_vectors: standard output cannot be written'
+
+# Pipes by name, links that lead nowhere or in a circle, long names.
+run <(cat four.txt) out.txt
+check 'what a command prints is read' cmp out.txt four.txt
+"$program" /dev/stdin out.txt < <(cat four.txt) >out 2>err
+code=$?
+check 'so is standard input' cmp out.txt four.txt
+run out.safetensors out.txt --words <(cat out.words.txt)
+check 'words may come from a pipe' cmp out.txt four.txt
+run four.txt out.txt --vocabulary <(cat vocabulary.txt)
+check 'a saved vocabulary too' holds out.txt 'the 0.5 -1 2\n'
+run four.txt out.vec --vocabulary <(cat list.txt)
+check 'and a list of words' cmp out.vec list.vec
+rm -f out.vec
+run four.txt >(cat >/dev/null) --to text
+check 'a pipe as output is refused with what to do' refused 1 'it is a pipe, and only a file can be replaced as a whole'
+"$program" four.txt /dev/stdout --to text 2>err | cat >out
+code=${PIPESTATUS[0]}
+check 'so is standard output' refused 1 'only a file can be replaced as a whole'
+ln -s circle circle
+run circle out.txt
+check 'a circle of links is refused as input' refused 1 'its links lead in a circle'
+run four.txt circle --to text
+check 'and as output' refused 1 'its links lead in a circle'
+run four.txt out.npy --output-words circle
+check 'and as the second file' refused 1 'its links lead in a circle'
+long=$(printf 'n%.0s' {1..300})
+run four.txt "$long.txt"
+check 'a name that is too long is refused' refused 1 'File name too long'
+run "$long" out.txt
+check 'as input too' refused 1 'File name too long'
+ln -s new.txt link.txt
+run four.txt link.txt
+check 'a link to nothing leads to what is written' cmp new.txt four.txt
+check 'and stays' test -L link.txt
+
+# A process that is killed leaves nothing behind.
+mkfifo endless
+exec 4<>endless
+cat four.txt >&4
+for signal in TERM HUP KILL; do
+    "$program" endless killed.txt >out 2>err 4>&- &
+    process=$!
+    sleep 0.2
+    kill -$signal $process
+    wait $process 2>/dev/null
+done
+exec 4>&-
+check 'signals leave no file' test ! -e killed.txt -a -z "$(compgen -G '.embergrad-*')"
 
 # Ctrl-C, in the middle of a file that goes on and on.
 # (awk itself is what is killed: it holds the pipe for reading too, so that writing alone would never end it.)

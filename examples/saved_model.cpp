@@ -19,10 +19,12 @@ void prepare_folder(const fs::path& folder) {
     fs::create_directories(folder, error);
     if (error) fail_at(folder, "cannot make the folder: " + error.message());
     if (::access(folder.c_str(), W_OK | X_OK) != 0) fail_at(folder, "cannot write there");
+    for (const char* name : {kVocabulary, kWeights}) check_writable(folder / name);
 }
 
 void check_folder(const fs::path& folder) {
-    if (!fs::is_directory(folder)) fail_at(folder, "no such folder (--save makes one)");
+    std::error_code error;
+    if (!fs::is_directory(folder, error)) fail_at(folder, "no such folder (--save makes one)");
 }
 
 std::string words_checksum(const fs::path& folder, std::initializer_list<const char*> files) {
