@@ -75,12 +75,12 @@ double ClassCounts::f1(std::size_t label) const {
 
 void print_table(std::ostream& out, const ClassCounts& counts, std::span<const std::string> label_names) {
     std::size_t width = columns("class");
-    for (const std::string& name : label_names) width = std::max(width, columns(name));
+    for (const std::string& name : label_names) width = std::max(width, columns(printable(name)));
 
     print_row(out, "class", width, "precision", "recall", "F1", "texts");
     for (std::size_t label = 0; label < counts.classes(); ++label) {
-        print_row(out, label_names[label], width, percent(counts.precision(label)), percent(counts.recall(label)),
-                  percent(counts.f1(label)), thousands(counts.actual_total(label)));
+        print_row(out, printable(label_names[label]), width, percent(counts.precision(label)),
+                  percent(counts.recall(label)), percent(counts.f1(label)), thousands(counts.actual_total(label)));
     }
     print_row(
         out, "mean", width, percent(mean_over_classes(counts, [&](auto label) { return counts.precision(label); })),

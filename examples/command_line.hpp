@@ -24,6 +24,8 @@ CLI::Option* add_number(CLI::App& app, const char* group, const char* name, Numb
     return app.add_option(name, value, help)->check(between(low, high))->type_name("NUMBER")->group(group);
 }
 
+inline constexpr const char* kProgressHelp = "seconds between two lines of progress where there is no terminal";
+
 /// --version and --threads.
 void add_common_options(CLI::App& app, std::optional<int>& threads);
 

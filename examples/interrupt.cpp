@@ -1,4 +1,4 @@
-// SA_RESETHAND gives the second Ctrl-C its usual meaning back before the first is even handled.
+// The handler gives a second signal its usual meaning back, whichever of them it is.
 #include "interrupt.hpp"
 
 #include <atomic>
@@ -6,24 +6,34 @@
 namespace examples {
 namespace {
 
-std::atomic<bool> noted = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler must not wait for a lock");
+std::atomic<int> noted = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not wait for a lock");
 
-extern "C" void note_interrupt(int) { noted = true; }
+extern "C" void note_interrupt(int signal) {
+    if (noted.exchange(signal) == 0) return;
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+}
 
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
-    noted = false;
+    noted = 0;
     struct sigaction action {};
     action.sa_handler = note_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, &previous_);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) {
+        ::sigaction(kSignals[i], nullptr, &previous_[i]);
+        const bool leave = kSignals[i] == SIGHUP && previous_[i].sa_handler == SIG_IGN;
+        if (!leave) ::sigaction(kSignals[i], &action, nullptr);
+    }
 }
 
-InterruptGuard::~InterruptGuard() { ::sigaction(SIGINT, &previous_, nullptr); }
+InterruptGuard::~InterruptGuard() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &previous_[i], nullptr);
+}
 
-bool InterruptGuard::interrupted() const { return noted; }
+int InterruptGuard::signal() const { return noted; }
 
 }  // namespace examples

@@ -1,14 +1,13 @@
 // Ctrl-C as a wish to stop soon, instead of an end at once.
 #pragma once
 
+#include <array>
 #include <csignal>
 
 namespace examples {
 
-inline constexpr int kInterrupted = 130;  ///< the exit code a shell reports of a program that Ctrl-C ended
-
-/// While it lives, the first Ctrl-C (SIGINT) is noted, for loops to ask about; a second one ends the program as usual.
-/// One at a time.
+/// While it lives, the first Ctrl-C (SIGINT), SIGTERM or SIGHUP (unless ignored, as nohup has it) is noted, for loops
+/// to ask about; a second one ends the program as usual. One guard at a time.
 class InterruptGuard {
 public:
     InterruptGuard();
@@ -16,10 +15,16 @@ public:
     InterruptGuard& operator=(const InterruptGuard&) = delete;
     ~InterruptGuard();
 
-    bool interrupted() const;
+    bool interrupted() const { return signal() != 0; }
+    /// The one that was noted; 0: none.
+    int signal() const;
 
 private:
-    struct sigaction previous_ {};
+    static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+    std::array<struct sigaction, 3> previous_{};
 };
+
+/// The exit code a shell reports of a program that this signal ended: 130 for Ctrl-C.
+constexpr int interrupt_code(int signal) { return 128 + signal; }
 
 }  // namespace examples

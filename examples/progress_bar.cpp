@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <string_view>
 
 #include "number_text.hpp"
 
@@ -25,21 +26,36 @@ std::string bar(std::size_t done, std::size_t total, std::size_t width) {
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::size_t total) : total_(total), visible_(::isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar(std::size_t total, double seconds)
+    : total_(total), terminal_(::isatty(STDERR_FILENO) == 1), pause_(terminal_ ? 0.05 : seconds) {}
 
 ProgressBar::~ProgressBar() {
     if (drawn_) std::cerr << '\n';
 }
 
-bool ProgressBar::due() const { return visible_ && Clock::now() - last_ > std::chrono::milliseconds(50); }
+bool ProgressBar::due() const { return Clock::now() - last_ > pause_; }
 
 void ProgressBar::draw(std::size_t done, const std::string& text) {
-    if (!visible_) return;
+    last_ = Clock::now();
+    const std::string what = time_left(done) + "  " + text;
+    if (!terminal_) {
+        const double part = total_ == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total_);
+        std::cerr << ' ' + right(fixed(100 * part, 0) + " %  ", 7) + what + '\n' << std::flush;
+        return;
+    }
     const std::size_t width = terminal_columns() - 1;  // a full last column would start a new line
-    std::string line = bar(done, total_, std::min<std::size_t>(20, width / 4)) + ' ' + time_left(done) + "  " + text;
+    const std::size_t around = columns(what) + std::string_view("[] ").size();
+    const std::size_t room = width > around ? std::min<std::size_t>(20, width - around) : 0;
+    std::string line = room >= 4 ? bar(done, total_, room) + ' ' + what : what;
     line.resize(width, ' ');  // the spaces wipe what was longer
     std::cerr << '\r' + line << std::flush;
     drawn_ = true;
+}
+
+void ProgressBar::write_line(const std::string& text) {
+    const std::size_t width = drawn_ ? terminal_columns() - 1 : 0;
+    std::cerr << (drawn_ ? "\r" : "") + left(text, width) + '\n' << std::flush;
+    drawn_ = false;
     last_ = Clock::now();
 }
 

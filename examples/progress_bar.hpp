@@ -1,4 +1,4 @@
-// A progress bar on the terminal. Where standard error is none (a pipe, a file) it stays away.
+// How far a long job is: a bar on the terminal; where standard error is none (a pipe, a file), a line now and then.
 #pragma once
 
 #include <chrono>
@@ -7,23 +7,25 @@
 
 namespace examples {
 
-/// One line on standard error, drawn over and over:
-///     [########............] 3 s left  epoch  9/20  loss 0.412  accuracy 91.2 %
+/// On a terminal one line on standard error, drawn over and over below the lines that stay:
+///     [########............] 3 s left  epoch  9/20  loss 0.412  validation 91.2 %
+/// Elsewhere, every so many seconds:
+///      45 %  3 s left  epoch  9/20  loss 0.412  validation 91.2 %
 class ProgressBar {
 public:
-    /// `total` steps make the whole.
-    explicit ProgressBar(std::size_t total);
+    /// `total` steps make the whole; `seconds` are those between two lines where there is no terminal.
+    ProgressBar(std::size_t total, double seconds);
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
-    /// Leaves the line as it is and goes to the next.
+    /// Leaves the bar as it is and goes to the next line.
     ~ProgressBar();
 
-    /// Whether there is a terminal to draw on.
-    bool visible() const { return visible_; }
-    /// Whether the last drawing is so long ago that an eye would see another.
+    /// Whether the last drawing is so long ago that another is wanted.
     bool due() const;
-    /// Draws the bar with `done` steps done, the time left, and `text` (cut at the edge of the terminal).
+    /// Draws the bar with `done` steps done, the time left, and `text`, for which the bar makes room.
     void draw(std::size_t done, const std::string& text);
+    /// A line that stays.
+    void write_line(const std::string& text);
 
 private:
     using Clock = std::chrono::steady_clock;
@@ -31,7 +33,8 @@ private:
     std::string time_left(std::size_t done) const;
 
     std::size_t total_;
-    bool visible_;
+    bool terminal_;
+    std::chrono::duration<double> pause_;  // between two drawings
     bool drawn_ = false;
     Clock::time_point start_ = Clock::now();
     Clock::time_point last_ = start_;

@@ -15,7 +15,10 @@
 #include <embergrad/embergrad.hpp>
 
 #include "class_counts.hpp"
+#include "data_report.hpp"
 #include "interrupt.hpp"
+#include "memory_check.hpp"
+#include "model_keeper.hpp"
 #include "number_text.hpp"
 #include "own_data.hpp"
 #include "saved_model.hpp"
@@ -86,10 +89,15 @@ LabelledText read_test_texts(const fs::path& path, std::span<const std::string> 
 
 Data read_data(const Settings& settings, Rng& rng) {
     const bool own = settings.train.empty();
-    Data data{.training = read_training_texts(own ? own_texts("messages.train.tsv") : fs::path(settings.train))};
+    const fs::path training_path = own ? own_texts("messages.train.tsv") : fs::path(settings.train);
+    Data data{.training = read_training_texts(training_path)};
+    print_warnings("text_classifier", label_warnings(training_path.string(), data.training));
     const fs::path test = own ? own_texts("messages.test.tsv") : fs::path(settings.test);
     if (!test.empty()) data.test = read_test_texts(test, data.training.label_names);
     if (settings.validation > 0) split_off_validation(data, settings.validation, rng);
+    if (settings.validation > 0 && data.validation.texts.empty())
+        print_warnings("text_classifier", {"no class has texts to spare for picking the best epoch (--validation): the "
+                                           "weights after the last one are kept"});
     return data;
 }
 
@@ -101,7 +109,12 @@ Vocabulary make_vocabulary(const LabelledText& training, const Settings& setting
                              {.min_freq = settings.min_freq, .max_size = settings.max_size, .tokenizer = tokenizer});
 }
 
-TextClassifier make_model(const Vocabulary& vocabulary, std::size_t classes, const Settings& settings, Rng& rng) {
+TextClassifier make_model(const Vocabulary& vocabulary, std::size_t classes, std::size_t texts,
+                          const Settings& settings, Rng& rng) {
+    check_memory({{vocabulary.size(), settings.dim}, {settings.hidden, settings.dim}, {classes, settings.hidden}},
+                 static_cast<double>(std::min(settings.batch, texts)) *
+                     static_cast<double>(settings.dim + 2 * settings.hidden + classes),
+                 "--dim, --hidden or --max-size");
     const TextClassifier model({.vocab_size = vocabulary.size(),
                                 .embedding_dim = settings.dim,
                                 .num_classes = classes,
@@ -116,7 +129,7 @@ TextClassifier make_model(const Vocabulary& vocabulary, std::size_t classes, con
 
 TrainedClassifier make_classifier(const LabelledText& training, const Settings& settings, Rng& rng) {
     Vocabulary vocabulary = make_vocabulary(training, settings);
-    TextClassifier model = make_model(vocabulary, training.label_names.size(), settings, rng);
+    TextClassifier model = make_model(vocabulary, training.label_names.size(), training.texts.size(), settings, rng);
     return {std::move(model), std::move(vocabulary), training.label_names, settings.max_length};
 }
 
@@ -128,11 +141,21 @@ void print_start(const Data& data, const TrainedClassifier& classifier) {
               << thousands(data.test.texts.size()) << " to test, in " << classifier.label_names.size() << " classes\n"
               << "vocabulary  " << thousands(classifier.vocabulary.size()) << " words\n"
               << "model       " << thousands(classifier.model.parameter_count()) << " parameters" << std::endl;
+    print_classes(std::cout, data.training, data.validation, data.test);
+}
+
+std::vector<std::string> unknown_words(const EncodedTexts& training, const Vocabulary& vocabulary) {
+    std::size_t unknown = 0, words = 0;
+    for (const std::vector<std::int64_t>& ids : training.ids) {
+        unknown += static_cast<std::size_t>(std::count(ids.begin(), ids.end(), vocabulary.unknown_id().value()));
+        words += ids.size();
+    }
+    return unknown_word_warnings(unknown, words, "--min-freq or a larger --max-size");
 }
 
 void print_answers(const std::vector<Answer>& answers) {
     for (std::size_t i = 0; i < answers.size(); ++i) {
-        std::cout << (i == 0 ? "" : "\t") << answers[i].label << '\t' << fixed(answers[i].probability, 4);
+        std::cout << (i == 0 ? "" : "\t") << printable(answers[i].label) << '\t' << fixed(answers[i].probability, 4);
     }
     std::cout << '\n';
 }
@@ -153,7 +176,7 @@ void print_samples(const TrainedClassifier& classifier, const LabelledText& test
     std::cout << '\n';
     for (std::size_t i = 0; i < samples && i < test.texts.size(); ++i) {
         const std::string& text = test.texts[(2 * i + 1) * test.texts.size() / (2 * samples)];
-        std::cout << in_quotes(text) << "\n  ";
+        std::cout << in_quotes(printable(text)) << "\n  ";
         print_answers(answer(classifier, text));
     }
 }
@@ -163,26 +186,27 @@ void print_samples(const TrainedClassifier& classifier, const LabelledText& test
 int train_and_test(const Settings& settings) {
     Rng rng(settings.seed);
     const Data data = read_data(settings, rng);
-    if (!settings.save.empty()) prepare_folder(settings.save);  // better now than after the training
     const TrainedClassifier classifier = make_classifier(data.training, settings, rng);
+    ModelKeeper keeper(settings.save, [&](const fs::path& folder) { save_classifier(folder, classifier); });
     print_start(data, classifier);
 
     const EncodedTexts training = encode(classifier.vocabulary, data.training, classifier.max_length);
     const EncodedTexts validation = encode(classifier.vocabulary, data.validation, classifier.max_length);
-    const TrainingSummary summary = train(classifier, training, validation, settings, rng);
-    if (summary.diverged) report_divergence("text_classifier", summary);
-    print_summary(summary);
+    print_warnings("text_classifier", unknown_words(training, classifier.vocabulary));
+    const TrainingSummary summary = train(classifier, training, validation, settings, rng, keeper);
+    if (summary.diverged) report_divergence("text_classifier", summary, keeper.saved());
+    print_summary(summary,
+                  validation.size() == 0 || summary.tokens == 0
+                      ? ""
+                      : "validation accuracy " + percent(summary.kept_score / static_cast<double>(validation.size())));
 
     if (!data.test.texts.empty()) {
         print_evaluation(classifier, data.test);
         print_samples(classifier, data.test);
     }
-    if (!settings.save.empty()) {
-        save_classifier(settings.save, classifier);
-        std::cout << "\nsaved in " << settings.save << "; ask it with --load " << settings.save << '\n';
-    }
+    keeper.finish("ask it");
     if (summary.diverged) return 1;
-    return summary.interrupted ? kInterrupted : 0;
+    return summary.interrupted() ? interrupt_code(summary.signal) : 0;
 }
 
 /// One line of answers for each line of standard input (none for one without words), so that both can be put side by
@@ -197,6 +221,7 @@ int classify_input(const TrainedClassifier& classifier) {
         if (ask) std::cerr << "> ";
     }
     if (ask) std::cerr << '\n';
+    check_input_was_read();
     return 0;
 }
 

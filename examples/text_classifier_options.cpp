@@ -9,8 +9,9 @@ namespace {
 constexpr const char* kDescription =
     "Trains a text classifier (words, their embeddings, the mean, a small network) and asks it.\n"
     "Without options it trains on the project's own messages to a shop. Files are UTF-8, one\n"
-    "label<TAB>text a line. Ctrl-C ends training early: what was learned is tested and saved\n"
-    "(exit code 130); a second Ctrl-C ends the program.\n";
+    "label<TAB>text a line. The best weights so far are saved after each epoch. Ctrl-C ends\n"
+    "training early, with what was learned saved and tested (exit code 130); a second Ctrl-C\n"
+    "ends the program.\n";
 
 constexpr const char* kFooter =
     "\nExamples:\n"
@@ -79,6 +80,7 @@ void add_training_options(CLI::App& app, Settings& settings) {
     app.add_flag("--sparse", settings.sparse, "step only the embeddings of a batch's words (SparseAdam)")
         ->group("Training");
     add("--seed", settings.seed, "of all that is random", 0, 1e18)->capture_default_str();
+    add("--progress", settings.progress, kProgressHelp, 0, 1e9)->capture_default_str();
 }
 
 void check_test_has_a_subject(const CLI::App& app) {

@@ -32,6 +32,7 @@ struct Settings {
     std::optional<double> embedding_lr = 1e-2;  ///< none: lr
     bool sparse = false;
     std::uint64_t seed = 1;
+    double progress = 30;  ///< seconds between two lines of progress where there is no terminal
     std::optional<int> threads = {};
 };
 

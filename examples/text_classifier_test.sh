@@ -11,6 +11,8 @@ accuracy_within() { awk -v a="$(accuracy)" -v low="$1" -v high="$2" 'BEGIN { exi
 # A default run, not on a terminal.
 run --save "$folder/shop"
 check 'the default run succeeds' exits 0
+check 'the score of the kept epoch is shown' test "$(sed -n 's/^weights .* accuracy //p' "$folder/out")" == \
+    "$(sed -n 's/.*validation *\([0-9.]* %\)  best$/\1/p' "$folder/err" | tail -n 1)"
 check "its test accuracy ($(accuracy) %) is within 80 and 97" accuracy_within 80 97
 check 'no escape bytes or carriage returns in a pipe' plain
 check 'a line an epoch' epoch_lines 20
@@ -149,6 +151,47 @@ echo 'Where is my parcel?' | "$program" --load "$folder/cut" >"$folder/out" 2>"$
 code=$?
 check 'what was learned is saved' exits 0
 check 'and answers' grep -q '^[a-z]*	0\.' "$folder/out"
+
+for ((i = 0; i < 60; ++i)); do sed "s/$/ $i/" "$data/messages.train.tsv"; done >"$folder/large.tsv"
+check_interruptions --train "$folder/large.tsv" -- --train "$data/messages.train.tsv"
+run --epochs 2 --progress 0
+check 'a log has lines within an epoch' grep -qE '^ +[0-9]+ %  .* left  epoch 1/2  loss [0-9.]+$' "$folder/err"
+check_terminal 'validation +[0-9.]+ % *$' --epochs 3
+
+check_memory --train "$data/messages.train.tsv"
+run --load "$folder/shop" <"$folder"
+check 'a folder as standard input is refused' refused 1 'standard input cannot be read: Is a directory'
+
+# What is suspicious is said, and goes on.
+warns() { exits 0 && grep -qF "text_classifier: warning: $1" "$folder/err"; }
+tab=$'\t'
+run --epochs 1
+check 'nothing is wrong with the own texts' test -z "$(grep warning "$folder/err")"
+check 'each class is shown with its texts' grep -qE '^  account +360 +40 +100$' "$folder/out"
+sed -E "s/(.*)$tab(.*)/\2$tab\1/" "$data/messages.train.tsv" >"$folder/swapped.tsv"
+run --train "$folder/swapped.tsv" --epochs 1
+check 'swapped columns' warns "$folder/swapped.tsv: "
+check 'are asked about' says 'are the columns swapped? A line is label<TAB>text'
+check 'of many classes the largest are shown' grep -qE '^  and [0-9,]+ smaller classes$' "$folder/out"
+check 'no text to pick the best epoch' warns 'no class has texts to spare'
+{ echo "label${tab}text" && cat "$data/messages.train.tsv"; } >"$folder/header.tsv"
+run --train "$folder/header.tsv" --epochs 1
+check 'a header line' warns "$folder/header.tsv:1: the label \"label\" is on this line only; if it is a header, remove it"
+sed -E "9s/^[a-z]*/single/" "$data/messages.train.tsv" >"$folder/one.tsv"
+run --train "$folder/one.tsv" --epochs 1
+check 'a class of one text' warns "$folder/one.tsv: 1 of 7 classes have a single text: \"single\""
+sed -E "2~2s/^billing$tab/billing $tab/; 2~2s/^praise$tab/Praise$tab/" "$data/messages.train.tsv" >"$folder/alike.tsv"
+run --train "$folder/alike.tsv" --epochs 1
+check 'labels that differ in a space' warns "$folder/alike.tsv: the labels \"billing\", \"billing \" are different"
+check 'or in a capital letter' warns "$folder/alike.tsv: the labels \"Praise\", \"praise\" are different"
+run --min-freq 100000 --epochs 1
+check 'words that are all too rare' warns '100.0 % of the training words are unknown'
+sed -E "s/^billing$tab/\x1b[31mbill\xc2\x9bing\x7f$tab/" "$data/messages.train.tsv" >"$folder/codes.tsv"
+run --train "$folder/codes.tsv" --test "$folder/codes.tsv" --epochs 1 --save "$folder/codes"
+check 'escape codes in labels are not written as they are' plain
+check 'but shown' says '\x1b[31mbill\x9bing\x7f'
+echo 'Where is my bill?' | "$program" --load "$folder/codes" >"$folder/out" 2>"$folder/err"
+check 'nor in answers' plain
 
 run --version
 check '--version says what this is' says 'embergrad 0.'

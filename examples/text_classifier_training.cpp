@@ -41,10 +41,10 @@ struct Running {
     std::size_t correct = 0;
     std::size_t texts = 0;
 
+    std::string loss_text() const { return "loss " + fixed(loss / static_cast<double>(texts), 3); }
     std::string text() const {
-        const auto count = static_cast<double>(texts);
-        return "loss " + fixed(loss / count, 3) + "  accuracy " +
-               right(percent(static_cast<double>(correct) / count), 7);
+        const double accuracy = static_cast<double>(correct) / static_cast<double>(texts);
+        return loss_text() + "  accuracy " + right(percent(accuracy), 7);
     }
 };
 
@@ -57,19 +57,24 @@ std::size_t count_equal(const IdArray& a, const IdArray& b) {
 class Trainer {
 public:
     Trainer(const TrainedClassifier& classifier, const EncodedTexts& training, const EncodedTexts& validation,
-            const Settings& settings, Rng& rng)
+            const Settings& settings, Rng& rng, ModelKeeper& keeper)
         : classifier_(classifier),
           training_(training),
           validation_(validation),
           settings_(settings),
           rng_(rng),
+          keeper_(keeper),
           optimizers_(make_optimizers(classifier.model, settings)),
-          bar_(settings.epochs * batches_in_order().size()) {}
+          bar_(settings.epochs * batches_in_order().size(), settings.progress) {}
 
     TrainingSummary run() {
         for (std::size_t epoch = 1; epoch <= settings_.epochs && !ended(); ++epoch) {
             const Running running = run_epoch(epoch);
-            if (running.texts > 0 && !summary_.diverged) finish_epoch(summary_.interrupted ? 0 : epoch, running);
+            if (running.texts == 0 || summary_.diverged) continue;
+            if (summary_.interrupted())
+                finish_unfinished_epoch(epoch, running);
+            else
+                finish_epoch(epoch, running);
         }
         if (summary_.diverged) summary_.kept_epoch = 0;  // the last weights are of no use
         best_.restore(classifier_.model, summary_);
@@ -77,7 +82,7 @@ public:
     }
 
 private:
-    bool ended() const { return summary_.interrupted || summary_.diverged; }
+    bool ended() const { return summary_.interrupted() || summary_.diverged; }
 
     Batches batches_in_order() const {
         return Batches(training_.ids, training_.labels, padding_id(), {.batch_size = settings_.batch});
@@ -90,15 +95,15 @@ private:
     Running run_epoch(std::size_t epoch) {
         Running running;
         for (const Batch& batch : shuffled_batches()) {
-            summary_.interrupted = interrupt_.interrupted();
-            if (summary_.interrupted) break;
+            summary_.signal = interrupt_.signal();
+            if (summary_.interrupted()) break;
             const Clock::time_point start = Clock::now();
             step(batch, running);
             summary_.seconds += std::chrono::duration<double>(Clock::now() - start).count();
             summary_.diverged = !std::isfinite(running.loss);
             if (summary_.diverged) break;
             ++steps_;
-            if (bar_.due()) bar_.draw(steps_, epoch_text(epoch) + running.text() + validation_text_);
+            if (bar_.due()) bar_.draw(steps_, epoch_text(epoch) + running.loss_text() + validation_text_);
         }
         return running;
     }
@@ -118,25 +123,34 @@ private:
             summary_.tokens += static_cast<std::size_t>(batch.lengths.data()[i]);
     }
 
+    /// Saves before it measures: that takes a while, and somebody wants an end.
+    void finish_unfinished_epoch(std::size_t epoch, const Running& running) {
+        if (summary_.epochs == 0 && weights_are_finite()) keeper_.save_unfinished();
+        bar_.write_line(interruption_text(epoch));
+        finish_epoch(0, running);
+    }
+
     /// Epoch 0 is one that was cut short.
     void finish_epoch(std::size_t epoch, const Running& running) {
         const bool best = validate(epoch);
         if (summary_.diverged) return;
         summary_.kept_epoch = epoch;
+        const bool first = summary_.epochs == 0;
         if (epoch > 0) summary_.epochs = epoch;
-        const std::string text = epoch_text(epoch) + running.text() + validation_text_;
-        if (bar_.visible())
-            bar_.draw(steps_, text);
-        else
-            std::cerr << text + (best ? "  best\n" : "\n");
+        if ((best || validation_.size() == 0) && (epoch > 0 || !first)) keeper_.save();
+        bar_.write_line(epoch_text(epoch) + running.text() + validation_text_ + (best ? "  best" : ""));
+    }
+
+    bool weights_are_finite() const {
+        const auto parameters = classifier_.model.parameters();
+        return std::all_of(parameters.begin(), parameters.end(),
+                           [](const Parameter& parameter) { return all_finite(parameter.value()); });
     }
 
     /// Says whether these weights are the best so far. They can have diverged with the last step, whose loss is from
     /// before it.
     bool validate(std::size_t epoch) {
-        const auto parameters = classifier_.model.parameters();
-        summary_.diverged = !std::all_of(parameters.begin(), parameters.end(),
-                                         [](const Parameter& parameter) { return all_finite(parameter.value()); });
+        summary_.diverged = !weights_are_finite();
         if (summary_.diverged || validation_.size() == 0) return false;
         const Evaluation evaluation =
             evaluate(classifier_.model, validation_, classifier_.label_names.size(), padding_id());
@@ -154,6 +168,7 @@ private:
     const EncodedTexts& validation_;
     const Settings& settings_;
     Rng& rng_;
+    ModelKeeper& keeper_;
     Optimizers optimizers_;
     InterruptGuard interrupt_;
     ProgressBar bar_;
@@ -166,8 +181,8 @@ private:
 }  // namespace
 
 TrainingSummary train(const TrainedClassifier& classifier, const EncodedTexts& training, const EncodedTexts& validation,
-                      const Settings& settings, Rng& rng) {
-    return Trainer(classifier, training, validation, settings, rng).run();
+                      const Settings& settings, Rng& rng, ModelKeeper& keeper) {
+    return Trainer(classifier, training, validation, settings, rng, keeper).run();
 }
 
 }  // namespace examples

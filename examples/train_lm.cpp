@@ -17,6 +17,8 @@
 #include <embergrad/text/utf8.hpp>
 
 #include "interrupt.hpp"
+#include "memory_check.hpp"
+#include "model_keeper.hpp"
 #include "number_text.hpp"
 #include "own_data.hpp"
 #include "saved_model.hpp"
@@ -82,7 +84,13 @@ Vocabulary make_vocabulary(const Data& data, const LmSettings& settings) {
     return vocabulary;
 }
 
-NGramLanguageModel make_model(const Vocabulary& vocabulary, const LmSettings& settings, Rng& rng) {
+NGramLanguageModel make_model(const Vocabulary& vocabulary, std::size_t words, const LmSettings& settings, Rng& rng) {
+    check_memory({{vocabulary.size(), settings.dim},
+                  {settings.hidden, settings.context * settings.dim},
+                  {vocabulary.size(), settings.hidden}},
+                 static_cast<double>(std::min(settings.batch, words)) *
+                     static_cast<double>(settings.context * settings.dim + 2 * settings.hidden + vocabulary.size()),
+                 "--dim, --hidden, --batch or --max-size");
     const NGramLanguageModel model({.vocab_size = vocabulary.size(),
                                     .embedding_dim = settings.dim,
                                     .context_size = settings.context,
@@ -116,9 +124,9 @@ void print_score(const LanguageModelScore& score) {
 void print_continuations(const TrainedLanguageModel& trained, const std::string& prompt, std::size_t count,
                          const LmSettings& settings, Rng& rng) {
     for (std::size_t i = 0; i < count; ++i)
-        std::cout << prompt << " | "
-                  << continuation(trained, prompt, settings.length, rng,
-                                  {.temperature = settings.temperature, .top_k = settings.top_k})
+        std::cout << printable(prompt) << " | "
+                  << printable(continuation(trained, prompt, settings.length, rng,
+                                            {.temperature = settings.temperature, .top_k = settings.top_k}))
                   << '\n';
 }
 
@@ -152,30 +160,26 @@ void print_samples(const TrainedLanguageModel& trained, const std::string& valid
 
 int train_and_write(const LmSettings& settings) {
     const Data data = read_data(settings);
-    if (!settings.save.empty()) prepare_folder(settings.save);  // better now than after the training
     Rng rng(settings.seed);
     Vocabulary vocabulary = make_vocabulary(data, settings);
     const std::vector<std::int64_t> training =
         encode(vocabulary, data.training, data.path, "to learn from", settings.context);
     const std::vector<std::int64_t> validation =
         encode(vocabulary, data.validation, data.validation_path, "for validation", settings.context);
-    NGramLanguageModel model = make_model(vocabulary, settings, rng);
+    NGramLanguageModel model = make_model(vocabulary, training.size(), settings, rng);
     const TrainedLanguageModel trained{std::move(model), std::move(vocabulary)};
+    ModelKeeper keeper(settings.save, [&](const fs::path& folder) { save_language_model(folder, trained); });
     print_start(training.size(), validation, trained);
 
-    const NGrams validation_ngrams = make_ngrams(validation, settings.context);
-    const TrainingSummary summary =
-        train(trained.model, make_ngrams(training, settings.context), validation_ngrams, settings, rng);
-    if (summary.diverged) report_divergence("train_lm", summary);
+    const TrainingSummary summary = train(trained.model, make_ngrams(training, settings.context),
+                                          make_ngrams(validation, settings.context), settings, rng, keeper);
+    if (summary.diverged) report_divergence("train_lm", summary, keeper.saved());
     print_summary(summary);
-    print_score(evaluate_language_model(trained.model, validation_ngrams));
+    print_score({.loss = -summary.kept_score});
     print_samples(trained, data.validation, settings);
-    if (!settings.save.empty()) {
-        save_language_model(settings.save, trained);
-        std::cout << "\nsaved in " << settings.save << "; let it write with --load " << settings.save << '\n';
-    }
+    keeper.finish("let it write");
     if (summary.diverged) return 1;
-    return summary.interrupted ? kInterrupted : 0;
+    return summary.interrupted() ? interrupt_code(summary.signal) : 0;
 }
 
 /// Each line of standard input is a prompt.
@@ -188,6 +192,7 @@ int continue_input(const TrainedLanguageModel& trained, const LmSettings& settin
         if (ask) std::cerr << "> ";
     }
     if (ask) std::cerr << '\n';
+    check_input_was_read();
     return 0;
 }
 

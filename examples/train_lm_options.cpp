@@ -9,8 +9,9 @@ namespace {
 constexpr const char* kDescription =
     "Trains a language model on a text (the last few words, their embeddings, a small network, the next\n"
     "word) and lets it write. Without options it trains on the project's own story of a lighthouse. The\n"
-    "weights of the epoch with the best validation perplexity are kept. Ctrl-C ends training early: what\n"
-    "was learned is tried and saved (exit code 130); a second Ctrl-C ends the program.\n";
+    "weights of the epoch with the best validation perplexity are kept. The best weights so far are\n"
+    "saved after each epoch. Ctrl-C ends training early, with what was learned saved and tried (exit\n"
+    "code 130); a second Ctrl-C ends the program.\n";
 
 constexpr const char* kFooter =
     "\nExamples:\n"
@@ -56,6 +57,7 @@ void add_training_options(CLI::App& app, LmSettings& settings) {
     add("--batch", settings.batch, "predicted words a step", 1, 1e6);
     add("--lr", settings.lr, "learning rate of Adam", 1e-12, 1e300);  // training that diverges ends by itself
     add("--seed", settings.seed, "of all that is random", 0, 1e18);
+    add("--progress", settings.progress, kProgressHelp, 0, 1e9);
 }
 
 void add_generation_options(CLI::App& app, LmSettings& settings) {

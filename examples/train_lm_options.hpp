@@ -29,6 +29,7 @@ struct LmSettings {
     std::size_t batch = 32;
     double lr = 1e-3;
     std::uint64_t seed = 1;
+    double progress = 30;  ///< seconds between two lines of progress where there is no terminal
 
     std::size_t generate = 3;
     std::size_t length = 40;

@@ -130,6 +130,26 @@ check 'and the continuations' written 3
 run --load "$folder/cut" --prompt 'The keeper'
 check 'what was learned is saved' exits 0
 check 'and writes' written 3
+# An end before the end.
+for ((i = 0; i < 400; ++i)); do cat "$folder/cat.txt"; done >"$folder/large.txt"
+check_interruptions --text "$folder/large.txt" --validation "$folder/cat.txt" -- "${small[@]}"
+
+# What is shown meanwhile.
+run "${small[@]}" --epochs 2 --progress 0
+check 'a log has lines within an epoch' grep -qE '^ +[0-9]+ %  .* left  epoch 1/2  loss [0-9.]+$' "$folder/err"
+check 'and the validation of the last' grep -qE ' left  epoch 2/2  loss [0-9.]+  validation perplexity' "$folder/err"
+check_terminal 'validation perplexity +[0-9]+\.[0-9][0-9] *$' --epochs 3
+
+check_memory --text "$folder/cat.txt"
+check_memory --text "$folder/cat.txt" --context 300 --batch 1
+run --load "$folder/small" <"$folder"
+check 'a folder as standard input is refused' refused 1 'standard input cannot be read: Is a directory'
+run --load "$folder/small" <&-
+check 'standard input that is closed is refused' refused 1 'standard input cannot be read'
+printf 'a \x1b[31m b \xc2\x9b c. %.0s' {1..50} >"$folder/codes.txt"
+run --text "$folder/codes.txt" --epochs 1 --temperature 5
+check 'escape codes in a text are not written as they are' plain
+
 "$program" --epochs 1 >/dev/full 2>"$folder/err"
 code=$?
 check 'standard output that is full is an error' refused 1 'train_lm: standard output cannot be written'
