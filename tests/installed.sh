@@ -54,6 +54,18 @@ check_other_precision() {  # it must not link: the numbers would be read in the 
     echo "a program of the other precision does not link, as it should"
 }
 
+check_standard() {  # an older one is refused in a sentence, whichever header comes first
+    local header count
+    while read -r header; do
+        ! "${compiler[@]}" -std=c++17 "${cflags[@]}" -fsyntax-only -x c++ - <<<"#include <$header>" 2>"$folder/errors" ||
+            fail "$header compiles as C++17"
+        grep -q 'error: .*embergrad needs C++20: compile with -std=c++20' "$folder/errors" ||
+            { cat "$folder/errors" && fail "$header does not say that it needs C++20"; }
+        count=$(grep -c 'error:' "$folder/errors")
+        ((count == 2)) || fail "$header in C++17: $count errors"  # the sentence, and the header that is not there
+    done < <(cd "$include" && find embergrad -name '*.hpp')
+}
+
 meson install -C "$build" --destdir "$folder" --no-rebuild --quiet
 description=$(find "$folder" -name "$library.pc")
 libraries=$(dirname "$(dirname "$description")")
@@ -66,6 +78,7 @@ read -ra static < <(flags --static --libs)
 
 check_version
 check_headers
+check_standard
 check_other_precision
 
 # The user's own switches must not change a type that the library knows under its name.
