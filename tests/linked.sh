@@ -52,7 +52,7 @@ functions() { nm -D --defined-only "$1" | awk '$2 == "T" { print $3 }' | sort; }
 as_subproject() {  # a copy of the project, with the library where meson looks for it
     mkdir "$folder/project" "$folder/project/subprojects" && cp "$root"/tests/consumer/* "$folder/project" &&
         ln -s "$root" "$folder/project/subprojects/embergrad" &&
-        PKG_CONFIG_PATH='' by_meson subproject "$folder/project" -Doptimization=0 -Ddefault_library=static
+        PKG_CONFIG_PATH='' by_meson subproject "$folder/project" -Doptimization=0 -Dembergrad:default_library=static
 }
 
 wants_only_the_library() {  # no tests, examples or benchmarks of it, and none of what they want
@@ -85,6 +85,7 @@ unset LD_LIBRARY_PATH
 check "meson's dependency, static" by_meson dependency-static "$root/tests/consumer" -Dprefer_static=true
 check "... is static" has_no_library "$folder/dependency-static/consumer"
 check "meson's subproject" as_subproject
+check "... is static" has_no_library "$folder/subproject/consumer"
 check "... is the library alone" wants_only_the_library
 
 echo "$passed passed, $failed failed"
