@@ -21,8 +21,8 @@ struct TrainingSummary {
     bool interrupted() const { return signal != 0; }
 };
 
-/// On standard output: an interruption, whose weights they are (with their score, if there is a text of it), and how fast
-/// it went.
+/// On standard output: an interruption, whose weights they are (with their score, if there is a text of it), and how
+/// fast it went.
 void print_summary(const TrainingSummary& summary, const std::string& score = "");
 
 /// A line on standard error. Throws std::runtime_error if divergence left nothing to go on with; `saved` says that
