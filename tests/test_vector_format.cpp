@@ -161,7 +161,7 @@ TEST_CASE("vector format: numbers without words are told, as GloVe's own binary 
         "beside it (-binary 2), or an .npy of the array";
     check_refused<std::runtime_error>([&] { detail::detect_format(bytes(40), "test"); }, "test: this is " + what);
     check_refused<std::runtime_error>([&] { detail::detect_format(bytes(6), "test"); }, "test: this is " + what);
-    check_text(std::string(40, '?') + " 1 2\n");  // doubles of a usual size, but plain text
+    check_text(std::string(40, '?').append(" 1 2\n"));  // doubles of a usual size, but plain text
 }
 
 TEST_CASE("vector format: UTF-16 and UTF-32 without a mark are told by their zeros") {
