@@ -2,9 +2,11 @@
 #include <embergrad/layers/module.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <ostream>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include <embergrad/engine/system/error.hpp>
 
@@ -36,9 +38,17 @@ void no_array(const std::string&, const Parameter&, Role) {}
 /// What load_state_dict will copy, or why it will not.
 struct LoadPlan {
     std::vector<std::pair<Parameter, const Array*>> copies;
+    std::unordered_map<const void*, std::pair<std::string, const Array*>> sources;  // by what is copied into
+    LoadedKeys keys;
     std::string problems;
 
     void add_problem(const std::string& problem) { problems += "\n  " + problem; }
+    void add_copy(const std::string& name, const Parameter& to, const Array& from) {
+        const auto& [first, values] = sources.emplace(to.id(), std::pair(name, &from)).first->second;
+        if (from.size() > 0 && std::memcmp(values->data(), from.data(), from.size() * sizeof(Real)) != 0)
+            add_problem("differing: " + first + " and " + name + " are one array here, and not alike in the state");
+        copies.emplace_back(to, &from);
+    }
 };
 
 std::unordered_map<std::string, const Array*> by_name(const StateDict& state, LoadPlan& plan) {
@@ -58,16 +68,19 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
         wanted.insert(name);
         const auto found = arrays.find(name);
         if (found == arrays.end()) {
+            plan.keys.missing_keys.push_back(name);
             if (strict) plan.add_problem("missing: " + name);
         } else if (found->second->shape() != parameter.shape()) {
             plan.add_problem("size mismatch: " + name + " is " + to_string(parameter.shape()) + " here and " +
                              to_string(found->second->shape()) + " in the state");
         } else {
-            plan.copies.emplace_back(parameter, found->second);
+            plan.add_copy(name, parameter, *found->second);
         }
     }
     for (const auto& [name, array] : state) {
-        if (strict && !wanted.contains(name)) plan.add_problem("unexpected: " + name);
+        if (wanted.contains(name) || name.starts_with("optim.")) continue;
+        plan.keys.unexpected_keys.push_back(name);
+        if (strict) plan.add_problem("unexpected: " + name);
     }
     return plan;
 }
@@ -117,8 +130,8 @@ StateDict Module::state_dict() const {
     return state;
 }
 
-void Module::load_state_dict(const StateDict& state, bool strict) const {
-    const LoadPlan plan = plan_load(*this, state, strict);
+LoadedKeys Module::load_state_dict(const StateDict& state, bool strict) const {
+    LoadPlan plan = plan_load(*this, state, strict);
     require(plan.problems.empty(), "load_state_dict: the state does not fit; nothing was loaded:", plan.problems);
     for (const auto& [parameter, array] : plan.copies) parameter.assign(*array);
     const auto loaded_in = [&](const std::string& prefix) {
@@ -131,6 +144,7 @@ void Module::load_state_dict(const StateDict& state, bool strict) const {
     const auto tell = [&](const std::string& name, const Module& child) { child.after_load(loaded_in(name + ".")); };
     visit(Visitor(no_array, tell, false));
     after_load(loaded_in(""));
+    return std::move(plan.keys);
 }
 
 void Visitor::child(const std::string& name, const Module& child) const {

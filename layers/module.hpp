@@ -18,6 +18,12 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 /// What becomes of an array: it is trained, only saved, or neither.
 enum class Role { parameter, buffer, temporary };
 
+/// What load_state_dict did not use: PyTorch's names.
+struct LoadedKeys {
+    std::vector<std::string> missing_keys = {};     ///< that the module has and the state has not
+    std::vector<std::string> unexpected_keys = {};  ///< that the state has and the module has not
+};
+
 class Module;
 
 /// Is handed each array of a module and, if it asks for them, each child.
@@ -71,10 +77,11 @@ public:
 
     /// Copies of all arrays that are saved, each under every name it has.
     StateDict state_dict() const;
-    /// Copies values in, by name. With strict = false, missing and unexpected names are passed over.
-    /// All or nothing: throws std::invalid_argument that lists every missing, unexpected, duplicate or misshapen name;
-    /// nothing is changed then.
-    void load_state_dict(const StateDict& state, bool strict = true) const;
+    /// Copies values in, by name. With strict = false, missing and unexpected names are passed over, and returned. An
+    /// optimizer's arrays, whose names begin with "optim.", may be in the same state.
+    /// All or nothing: throws std::invalid_argument that lists every missing, unexpected, duplicate or misshapen name,
+    /// and names that share one array here but differ in the state; nothing is changed then.
+    LoadedKeys load_state_dict(const StateDict& state, bool strict = true) const;
 
 protected:
     Module() = default;

@@ -93,6 +93,27 @@ TEST_CASE("module: a shared parameter counts once and is saved under every name 
     CHECK(tied.table_.value()(2, 1) == 4);
 }
 
+TEST_CASE("module: tied weights that differ in a state are refused") {
+    const Tied tied;
+    StateDict state = tied.state_dict();
+    state[2].second = full(state[0].second.shape(), 3);
+    check_refused<std::invalid_argument>([&] { tied.load_state_dict(state); },
+                                         "load_state_dict: the state does not fit; nothing was loaded:\n"
+                                         "  differing: encoder.weight and decoder.weight are one array here, and not "
+                                         "alike in the state");
+    state[0].second = state[2].second;
+    CHECK_NOTHROW(tied.load_state_dict(state));
+}
+
+TEST_CASE("module: one file may hold the model and its optimizer") {
+    const Tied tied;
+    StateDict state = tied.state_dict();
+    state.emplace_back("optim.0.exp_avg", ones({3}));
+    const LoadedKeys keys = tied.load_state_dict(state);
+    CHECK(keys.missing_keys.empty());
+    CHECK(keys.unexpected_keys.empty());
+}
+
 TEST_CASE("module: copies share their weights") {
     Rng rng(2);
     const Scaler scaler(rng);
@@ -153,10 +174,12 @@ TEST_CASE("module: load_state_dict tells every problem at once and loads nothing
 TEST_CASE("module: without strict, missing and unexpected names are passed over [11.6]") {
     Rng rng(5);
     const Scaler scaler(rng);
-    scaler.load_state_dict({{"scale", full({2}, 7)}, {"other.weight", ones({9})}}, false);
+    const LoadedKeys keys = scaler.load_state_dict({{"scale", full({2}, 7)}, {"other.weight", ones({9})}}, false);
     CHECK(scaler.scale_.value()(1) == 7);
     CHECK(scaler.offset_.value()(1) == 0);
-    scaler.load_state_dict({}, false);
+    CHECK(keys.missing_keys == Names{"offset", "running_mean", "child.weight", "child.bias"});
+    CHECK(keys.unexpected_keys == Names{"other.weight"});
+    CHECK(scaler.load_state_dict({}, false).missing_keys.size() == 5);
     check_refused<std::invalid_argument>(
         [&] {
             Dropout().load_state_dict({{"p", ones({})}});
