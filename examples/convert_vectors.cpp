@@ -71,7 +71,7 @@ private:
 
     std::string what_;
     const InterruptGuard& interrupt_;
-    ProgressBar bar_{kSteps};
+    ProgressBar bar_{kSteps, 30};
 };
 
 // ---- reading -------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ int convert(const ConvertSettings& settings) {
     } catch (const std::runtime_error&) {
         if (!interrupt.interrupted()) throw;
         std::cerr << "convert_vectors: interrupted; nothing was written\n";
-        return kInterrupted;
+        return interrupt_code(interrupt.signal());
     }
 }
 
