@@ -61,7 +61,7 @@ public:
 
     bool operator()(const WordVectorsProgress& progress) {
         const double fraction = progress.fraction.value_or(0);
-        if (bar_.due() || fraction == 1)
+        if (bar_.due() || (fraction == 1 && bar_.on_terminal()))
             bar_.draw(static_cast<std::size_t>(fraction * kSteps), what_ + ' ' + thousands(progress.words) + " words");
         return !interrupt_.interrupted();
     }

@@ -20,6 +20,7 @@ public:
     /// Leaves the bar as it is and goes to the next line.
     ~ProgressBar();
 
+    bool on_terminal() const { return terminal_; }
     /// Whether the last drawing is so long ago that another is wanted.
     bool due() const;
     /// Draws the bar with `done` steps done, the time left, and `text`, for which the bar makes room.
