@@ -64,10 +64,10 @@ RecordPool::~RecordPool() {
     pool_ended = true;
 }
 
-[[maybe_unused]] const bool release_is_known = (on_release_memory([] {
-                                                    if (!pool_ended) pool.release();
-                                                }),
-                                                true);
+void release_nodes() {
+    if (!pool_ended) pool.release();
+}
+[[maybe_unused]] const bool release_is_known = (on_release_memory(release_nodes), true);
 
 void recycle(Node& node) {
     node.backward.reset();

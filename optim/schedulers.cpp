@@ -239,14 +239,21 @@ LRScheduler::LRScheduler(Optimizer& optimizer, Schedule schedule)
     const std::string found = problem(schedule_, optimizer.groups().size());
     require(found.empty(), found);
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();  // somebody took it away: refused below
-    for (const HeldGroup& group : *groups_) bases_.push_back(group.lr.value_or(kNone));
+    for (const HeldGroup& group : groups()) bases_.push_back(group.lr.value_or(kNone));
     set(0, rates(schedule_, bases_, 0));
+}
+
+std::span<HeldGroup> LRScheduler::groups() const {
+    const auto held = groups_.lock();  // the optimizer keeps them after this, too
+    require<std::logic_error>(held != nullptr,
+                              "LRScheduler: its optimizer has ended, or another one was assigned to it");
+    return *held;
 }
 
 void LRScheduler::step() { set(epoch_ + 1, rates(schedule_, bases_, epoch_ + 1)); }
 
 void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
-    for (std::size_t g = 0; g < rates.size(); ++g) (*groups_)[g].lr = rates[g];
+    for (std::size_t g = 0; g < rates.size(); ++g) groups()[g].lr = rates[g];
     epoch_ = epoch;
     last_lr_ = std::move(rates);
 }
@@ -254,7 +261,7 @@ void LRScheduler::set(std::int64_t epoch, std::vector<double> rates) {
 /// Those of the groups, whoever set them.
 std::vector<double> LRScheduler::current_rates() const {
     std::vector<double> current;
-    for (std::size_t g = 0; g < bases_.size(); ++g) current.push_back((*groups_)[g].lr.value_or(0));
+    for (std::size_t g = 0; g < bases_.size(); ++g) current.push_back(groups()[g].lr.value_or(0));
     return current;
 }
 
@@ -270,6 +277,7 @@ std::map<std::string, std::string> LRScheduler::state_dict() const {
 }
 
 void LRScheduler::load_state_dict(const std::map<std::string, std::string>& state) {
+    groups();  // throws while nothing has changed
     detail::SavedValues saved(state, kPrefix);
     Schedule schedule = schedule_;
     std::vector<double> bases, current;
@@ -292,7 +300,7 @@ void LRScheduler::load_state_dict(const std::map<std::string, std::string>& stat
     schedule_ = schedule;
     std::swap(bases_, bases);
     set(epoch, std::move(loaded));
-    for (std::size_t g = 0; g < current.size(); ++g) (*groups_)[g].lr = current[g];
+    for (std::size_t g = 0; g < current.size(); ++g) groups()[g].lr = current[g];
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

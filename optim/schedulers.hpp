@@ -107,7 +107,8 @@ LambdaLR warm_up(std::int64_t epochs);
 /// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is the
 /// learning rate it had when the scheduler was made. Rates are computed from these two alone: one set by hand lasts
 /// until the next step(). Groups that were added later keep their own.
-/// The optimizer may be moved; once it has ended, step() changes nothing that is used.
+/// The optimizer may be moved; once it has ended, or another was assigned to it, every call that needs its groups
+/// throws std::logic_error.
 class LRScheduler {
 public:
     /// Sets the rates of epoch 0. Throws std::invalid_argument on options out of range, on a number of functions that
@@ -134,8 +135,9 @@ public:
 private:
     void set(std::int64_t epoch, std::vector<double> rates);
     std::vector<double> current_rates() const;
+    std::span<HeldGroup> groups() const;
 
-    std::shared_ptr<std::vector<HeldGroup>> groups_;  // the optimizer's, wherever it is moved
+    std::weak_ptr<std::vector<HeldGroup>> groups_;  // the optimizer's, wherever it is moved
     Schedule schedule_;
     std::vector<double> bases_;  // of each group
     std::int64_t epoch_ = 0;

@@ -262,7 +262,7 @@ TEST_CASE("gradient: rows that are added again and again are summed up now and t
         for (std::size_t i = 0; i < ids.size(); ++i) ids.data()[i] = static_cast<std::int64_t>(i % 10);
         Tape tape;
         tape.backward(sum(embedding(tape, table, ids, {.sparse = true})));
-        CHECK(table.row_grad().size() <= 200);
+        CHECK(table.row_grad().size() <= 100);  // or of one pass
     }
     RowGradient rows = table.row_grad();
     rows.coalesce();

@@ -441,8 +441,12 @@ TEST_CASE("optimizer: a list of them may grow; schedulers go on with those that 
         optimizers[i].step();
         CHECK(parameters[i].value()(0) == doctest::Approx(0.95));
     }
+    constexpr const char* kGone = "LRScheduler: its optimizer has ended, or another one was assigned to it";
+    optimizers[1] = std::move(optimizers[2]);
+    CHECK_THROWS_WITH_AS(schedulers[1].step(), kGone, std::logic_error);
+    CHECK_NOTHROW(schedulers[2].step());
     optimizers.clear();
-    CHECK_NOTHROW(schedulers[0].step());
+    CHECK_THROWS_WITH_AS(schedulers[0].step(), kGone, std::logic_error);
 }
 
 namespace {
