@@ -139,7 +139,7 @@ int convert(const ConvertSettings& settings) {
     check_writable(settings.output);  // better now than after the reading
     if (!settings.output_words.empty()) check_writable(settings.output_words);
     const WordChoice wanted = settings.vocabulary.empty() ? WordChoice() : WordChoice(settings.vocabulary);
-    const InterruptGuard interrupt;
+    const InterruptGuard interrupt({SIGINT});  // the others may end it at once: a file that is not whole is not there
     try {
         const WordVectors vectors = read_vectors(settings, wanted, interrupt);
         print_read(settings, vectors, wanted.size());

@@ -2,6 +2,7 @@
 #include "interrupt.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace examples {
 namespace {
@@ -17,21 +18,21 @@ extern "C" void note_interrupt(int signal) {
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(std::vector<int> signals) : signals_(std::move(signals)), previous_(signals_.size()) {
     noted = 0;
     struct sigaction action {};
     action.sa_handler = note_interrupt;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    for (std::size_t i = 0; i < kSignals.size(); ++i) {
-        ::sigaction(kSignals[i], nullptr, &previous_[i]);
-        const bool leave = kSignals[i] == SIGHUP && previous_[i].sa_handler == SIG_IGN;
-        if (!leave) ::sigaction(kSignals[i], &action, nullptr);
+    for (std::size_t i = 0; i < signals_.size(); ++i) {
+        ::sigaction(signals_[i], nullptr, &previous_[i]);
+        const bool leave = signals_[i] == SIGHUP && previous_[i].sa_handler == SIG_IGN;
+        if (!leave) ::sigaction(signals_[i], &action, nullptr);
     }
 }
 
 InterruptGuard::~InterruptGuard() {
-    for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &previous_[i], nullptr);
+    for (std::size_t i = 0; i < signals_.size(); ++i) ::sigaction(signals_[i], &previous_[i], nullptr);
 }
 
 int InterruptGuard::signal() const { return noted; }

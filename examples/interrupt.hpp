@@ -1,16 +1,16 @@
 // Ctrl-C as a wish to stop soon, instead of an end at once.
 #pragma once
 
-#include <array>
 #include <csignal>
+#include <vector>
 
 namespace examples {
 
-/// While it lives, the first Ctrl-C (SIGINT), SIGTERM or SIGHUP (unless ignored, as nohup has it) is noted, for loops
-/// to ask about; a second one ends the program as usual. One guard at a time.
+/// While it lives, the first of these signals (SIGHUP unless it is ignored, as nohup has it) is noted, for loops to ask
+/// about; a second one ends the program as usual. One guard at a time.
 class InterruptGuard {
 public:
-    InterruptGuard();
+    explicit InterruptGuard(std::vector<int> signals = {SIGINT, SIGTERM, SIGHUP});
     InterruptGuard(const InterruptGuard&) = delete;
     InterruptGuard& operator=(const InterruptGuard&) = delete;
     ~InterruptGuard();
@@ -20,8 +20,8 @@ public:
     int signal() const;
 
 private:
-    static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
-    std::array<struct sigaction, 3> previous_{};
+    std::vector<int> signals_;
+    std::vector<struct sigaction> previous_;
 };
 
 /// The exit code a shell reports of a program that this signal ended: 130 for Ctrl-C.

@@ -81,8 +81,8 @@ check_interruptions() {  # check_interruptions LARGE -- OPTIONS...: with LARGE a
     check 'nohup is respected' exits 0
 
     # In the first epoch: saved where nothing is, but not in the place of what had more training.
-    interrupt_when INT ' %  ' "${large[@]}" --progress 0 --save "$folder/first"
-    check 'an epoch cut short is saved where there is nothing' test -s "$folder/first/model.safetensors"
+    interrupt_when INT ' %  ' "${large[@]}" --progress 0 --save "$folder/cut"
+    check 'an epoch cut short is saved where there is nothing' test -s "$folder/cut/model.safetensors"
     check 'and measured, which is said' says 'interrupted in epoch 1: measuring'
     before=$(checksum small)
     cp -r "$folder/small" "$folder/better"

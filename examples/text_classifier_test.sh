@@ -156,7 +156,8 @@ for ((i = 0; i < 60; ++i)); do sed "s/$/ $i/" "$data/messages.train.tsv"; done >
 check_interruptions --train "$folder/large.tsv" -- --train "$data/messages.train.tsv"
 run --epochs 2 --progress 0
 check 'a log has lines within an epoch' grep -qE '^ +[0-9]+ %  .* left  epoch 1/2  loss [0-9.]+$' "$folder/err"
-check_terminal 'validation +[0-9.]+ % *$' --epochs 3
+head -n 25000 "$folder/large.tsv" >"$folder/longer.tsv"  # so that the bar is drawn in an epoch
+check_terminal 'validation +[0-9.]+ % *$' --epochs 3 --train "$folder/longer.tsv"
 
 check_memory --train "$data/messages.train.tsv"
 run --load "$folder/shop" <"$folder"
