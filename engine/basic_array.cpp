@@ -68,6 +68,15 @@ private:
     T* to_ = nullptr;
 };
 
+/// An empty array has strides, too, which xtensor multiplies up.
+void check_strides(const Shape& shape) {
+    std::ptrdiff_t stride = 1;
+    for (const std::size_t extent : shape) {
+        require(extent == 0 || !__builtin_mul_overflow(stride, static_cast<std::ptrdiff_t>(extent), &stride), "shape ",
+                shape, " has strides that overflow 64 bits");
+    }
+}
+
 }  // namespace
 
 std::int64_t checked_id(std::uint64_t id) {
@@ -89,6 +98,7 @@ BasicArray<T>::BasicArray(typename NestedList<T>::List list) {
 template <class T>
 void BasicArray<T>::allocate(const Shape& shape) {
     const std::size_t size = element_count(shape);
+    if (size == 0) check_strides(shape);
     try {
         storage_.resize(size);
     } catch (const std::bad_alloc&) {

@@ -84,11 +84,9 @@ IdArray read_npy_ids(ArraySource& source) {
 }
 
 /// What numpy.save writes before an array.
-std::string header_bytes(std::string_view dtype, std::size_t element, const Shape& shape) {
+std::string header_bytes(std::string_view dtype, const Shape& shape) {
     require(shape.size() <= detail::kNpyMaxRank, "save_npy: an array of ", shape.size(), " axes, more than ",
             detail::kNpyMaxRank);
-    require(detail::stored_size(element, shape).has_value(), "save_npy: the extents of shape ", shape,
-            " overflow 64 bits");
     std::string text =
         "{'descr': '" + std::string(dtype) + "', 'fortran_order': False, 'shape': " + to_string(shape) + ", }";
     const std::size_t before = detail::kNpyMagic.size() + 4;
@@ -107,7 +105,7 @@ void save(const std::string& path, const std::string& header, std::span<const st
 }  // namespace
 
 std::string detail::npy_header_bytes(const Shape& shape) {
-    return header_bytes(sizeof(Real) == 8 ? "<f8" : "<f4", sizeof(Real), shape);
+    return header_bytes(sizeof(Real) == 8 ? "<f8" : "<f4", shape);
 }
 
 void save_npy(const std::string& path, const Array& array) {
@@ -115,8 +113,7 @@ void save_npy(const std::string& path, const Array& array) {
 }
 
 void save_npy_ids(const std::string& path, const IdArray& ids) {
-    save(path, header_bytes("<i8", sizeof(std::int64_t), ids.shape()),
-         std::as_bytes(std::span(ids.data(), ids.size())));
+    save(path, header_bytes("<i8", ids.shape()), std::as_bytes(std::span(ids.data(), ids.size())));
 }
 
 Array load_npy(const std::string& path) { return detail::read_array_file(path, kFormat, read_npy); }

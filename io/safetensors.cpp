@@ -80,8 +80,6 @@ std::vector<const NamedArray*> sorted_by_name(const StateDict& tensors) {
         require(tensor.second.dimension() <= detail::kSafeTensorsMaxRank, "save_safetensors: tensor ",
                 shown(tensor.first), " has ", tensor.second.dimension(), " axes, more than ",
                 detail::kSafeTensorsMaxRank);
-        require(detail::stored_size(sizeof(Real), tensor.second.shape()).has_value(), "save_safetensors: tensor ",
-                shown(tensor.first), ": the extents of shape ", tensor.second.shape(), " overflow 64 bits");
         sorted.push_back(&tensor);
     }
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->first < b->first; });

@@ -113,6 +113,9 @@ TEST_CASE("array: counting elements in 64 bits") {
                          "shape (4611686018427387904,) has more elements than a 64-bit machine can hold",
                          std::invalid_argument);
     CHECK_THROWS_AS(zeros({huge, huge}), std::invalid_argument);
+    CHECK_THROWS_WITH_AS(zeros({0, std::size_t{1} << 61, 8}),
+                         "shape (0, 2305843009213693952, 8) has strides that overflow 64 bits", std::invalid_argument);
+    CHECK_THROWS_AS(IdArray(Shape{huge, 0, huge}), std::invalid_argument);
 }
 
 TEST_CASE("array: shapes and positions as text") {

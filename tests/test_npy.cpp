@@ -298,15 +298,6 @@ TEST_CASE("npy: ids that are saved come back") {
     }
 }
 
-TEST_CASE("npy: what could not be read is not written") {
-    const TemporaryFolder folder;
-    const Array array(Shape{0, std::size_t{1} << 61, 8});
-    CHECK_THROWS_WITH_AS(save_npy(folder / "a", array),
-                         "save_npy: the extents of shape (0, 2305843009213693952, 8) overflow 64 bits",
-                         std::invalid_argument);
-    CHECK(folder.entries() == 0);
-}
-
 TEST_CASE("npy: other files are told by name, with what to do") {
     refuse("PK\3\4 and so on",
            "this is a zip archive; unpack it first (GloVe and fastText come as such), or save what is in "

@@ -517,8 +517,6 @@ TEST_CASE("safetensors: what cannot be saved is refused before anything is writt
     refuse_to_save({{"a\xFF", one}}, {}, "a tensor's name is not UTF-8: \"a\xEF\xBF\xBD\"");
     refuse_to_save({}, {{"\x80", "v"}}, "a key of the metadata is not UTF-8: \"\xEF\xBF\xBD\"");
     refuse_to_save({}, {{"k", "\xC3"}}, "a value of the metadata is not UTF-8: \"\xEF\xBF\xBD\"");
-    refuse_to_save({{"a", Array(Shape{0, std::size_t{1} << 61, 8})}}, {},
-                   "tensor \"a\": the extents of shape (0, 2305843009213693952, 8) overflow 64 bits");
     refuse_to_save({{"a", ones(Shape(65, 1))}}, {}, "tensor \"a\" has 65 axes, more than 64");
     refuse_to_save({}, {{"k", std::string(100'000'000, 'x')}},
                    "names and metadata make a header of 100000056 bytes, more than 100000000");
