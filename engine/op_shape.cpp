@@ -195,13 +195,14 @@ Var concat(std::span<const Var> parts, std::int64_t axis) {
     if (y.needs_grad()) {
         y.on_backward([to = concatenated(parts, resolved), row, from = &y.gradient()] {
             const Real* dy = from->read().data();
+            std::size_t begin = 0;
             for (const Part& part : to) {
                 if (part.gradient != nullptr) {
                     const detail::Accumulation dx(*part.gradient);
                     for (std::size_t i = 0; i < part.blocks; ++i)
-                        dx.add(i * part.n, part.n, [=](std::size_t j) { return dy[i * row + j]; });
+                        dx.add(i * part.n, part.n, [=](std::size_t j) { return dy[i * row + begin + j]; });
                 }
-                dy += part.n;
+                begin += part.n;
             }
         });
     }
