@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <embergrad/embergrad.hpp>
+#include <embergrad/engine/system/sanitizer.hpp>
 #include <embergrad/tests/threads.hpp>
 
 #include "support.hpp"
@@ -133,7 +134,9 @@ private:
 
 }  // namespace
 
-TEST_CASE("step: a warm training step asks for nothing; one with another batch length for little") {
+// With AddressSanitizer a tape that ends gives even small arrays back, so that whoever reads them later is found.
+TEST_CASE("step: a warm training step asks for nothing; one with another batch length for little" *
+          doctest::skip(detail::kForbidsAccess)) {
     Requests most;
     for (int threads : {1, 2}) {
         const Threads scope(threads);
