@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <embergrad/engine/accumulate.hpp>
+#include <embergrad/engine/kernels/broadcast.hpp>
 #include <embergrad/engine/ops.hpp>
 #include <embergrad/engine/system/error.hpp>
 
@@ -33,63 +34,6 @@ Var unary(const Var& x, F f, Derivative df) {
     return y;
 }
 
-/// How two shapes meet. Axes where an input has extent 1 get step 0.
-struct Broadcast {
-    Shape shape;             // of the result
-    Shape a_steps, b_steps;  // in elements, one for each axis of the result
-};
-
-Shape broadcast_steps(const Shape& from, const Shape& to) {
-    Shape steps(to.size(), 0);
-    std::size_t step = 1;
-    for (std::size_t i = 0; i < from.size(); ++i) {
-        const std::size_t axis = from.size() - 1 - i;
-        if (from[axis] != 1) steps[to.size() - 1 - i] = step;
-        step *= from[axis];
-    }
-    return steps;
-}
-
-Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
-    Shape shape(std::max(a.size(), b.size()), 1);
-    for (std::size_t i = 0; i < shape.size(); ++i) {
-        const std::size_t extent_a = i < a.size() ? a[a.size() - 1 - i] : 1;
-        const std::size_t extent_b = i < b.size() ? b[b.size() - 1 - i] : 1;
-        require(extent_a == extent_b || extent_a == 1 || extent_b == 1, op, ": shapes ", a, " and ", b,
-                " do not broadcast");
-        shape[shape.size() - 1 - i] = extent_a == 1 ? extent_b : extent_a;
-    }
-    return shape;
-}
-
-Broadcast broadcast(const char* op, const Shape& a, const Shape& b) {
-    const Shape shape = broadcast_shape(op, a, b);
-    return {shape, broadcast_steps(a, shape), broadcast_steps(b, shape)};
-}
-
-/// Calls visit(out, a, b) with the offset of each element of the result and of what it is made from, in order.
-template <class Visit>
-void for_each_element(const Broadcast& plan, Visit visit) {
-    const std::size_t rank = plan.shape.size();
-    const std::size_t n = element_count(plan.shape);
-    const std::size_t inner = rank == 0 ? 1 : plan.shape[rank - 1];
-    const std::size_t a_step = rank == 0 ? 0 : plan.a_steps[rank - 1];
-    const std::size_t b_step = rank == 0 ? 0 : plan.b_steps[rank - 1];
-    Shape index(rank, 0);
-    std::size_t a = 0, b = 0;
-    for (std::size_t out = 0; out < n; out += inner) {
-        for (std::size_t i = 0; i < inner; ++i) visit(out + i, a + i * a_step, b + i * b_step);
-        for (std::size_t axis = rank - (rank > 0); axis-- > 0;) {  // the next row: an odometer over the outer axes
-            a += plan.a_steps[axis];
-            b += plan.b_steps[axis];
-            if (++index[axis] < plan.shape[axis]) break;
-            a -= plan.a_steps[axis] * plan.shape[axis];
-            b -= plan.b_steps[axis] * plan.shape[axis];
-            index[axis] = 0;
-        }
-    }
-}
-
 /// A derivative says by its parameters what it reads: (g), (g, other) or (g, self, other).
 template <class Derivative>
 constexpr bool reads_other = !std::is_invocable_v<Derivative, Real>;
@@ -107,37 +51,41 @@ Real derivative_at(Derivative df, Real g, const Real* self, std::size_t i, const
     }
 }
 
-/// What the way back needs of an input whose values no derivative reads, and of one whose values may be read.
-struct Place {
+/// An input on the way back.
+struct Operand {
     Gradient* gradient;  // nullptr if there is none to add to
     const Shape* shape;  // the tape's
-
-    Place(const Var& x, bool) : gradient(x.gradient_if_needed()), shape(&x.shape()) {}
-    static const Real* data() { return nullptr; }
+    const Real* data;    // nullptr if no derivative reads it
 };
-struct PlaceAndValues : Place {
+/// What a closure keeps of it: little, where derivatives read no values.
+template <bool may_be_read>
+struct Kept {
+    Gradient* gradient;
+    const Shape* shape;
+
+    Kept(const Var& x, bool) : gradient(x.gradient_if_needed()), shape(&x.shape()) {}
+    Operand open() const { return {gradient, shape, nullptr}; }
+};
+template <>
+struct Kept<true> : Kept<false> {
     Var values;  // empty if they are not read after all
 
-    PlaceAndValues(const Var& x, bool is_read) : Place(x, is_read) {
-        if (is_read) values = x;
-    }
-    const Real* data() const { return values.defined() ? values.data() : nullptr; }
+    Kept(const Var& x, bool is_read) : Kept<false>(x, is_read), values(is_read ? x : Var()) {}
+    Operand open() const { return {gradient, shape, values.defined() ? values.data() : nullptr}; }
 };
-template <bool may_be_read>
-using Input = std::conditional_t<may_be_read, PlaceAndValues, Place>;
 
 /// The two gradients of f(a, a) in one pass, for speed alone.
-template <class A, class DerivativeA, class DerivativeB>
-void add_both_gradients(Gradient& dout, const A& a, DerivativeA da, DerivativeB db) {
-    detail::accumulate(*a.gradient, dout, [=, value = a.data()](Real g, std::size_t i) {
+template <class DerivativeA, class DerivativeB>
+void add_both_gradients(Gradient& dout, const Operand& a, DerivativeA da, DerivativeB db) {
+    detail::accumulate(*a.gradient, dout, [=, value = a.data](Real g, std::size_t i) {
         return derivative_at(da, g, value, i, value, i) + derivative_at(db, g, value, i, value, i);
     });
 }
 
 /// dself += df(...), summed over the axes along which self was broadcast (in double: such sums can be long).
-template <class Self, class Other, class Derivative>
-void add_gradient(Gradient& dout, const Self& self, const Other& other, Derivative df) {
-    const Real *self_value = self.data(), *other_value = other.data();
+template <class Derivative>
+void add_gradient(Gradient& dout, const Operand& self, const Operand& other, Derivative df) {
+    const Real *self_value = self.data, *other_value = other.data;
     if (same_shape(*self.shape, *other.shape)) {
         detail::accumulate(*self.gradient, dout,
                            [=](Real g, std::size_t i) { return derivative_at(df, g, self_value, i, other_value, i); });
@@ -145,73 +93,85 @@ void add_gradient(Gradient& dout, const Self& self, const Other& other, Derivati
     }
     const Real* g = dout.read().data();
     const detail::Accumulation dself(*self.gradient);
-    const Broadcast plan = broadcast("gradient", *self.shape, *other.shape);
+    const detail::Broadcast plan("gradient", *self.shape, *other.shape);
     if (same_shape(*self.shape, dout.shape())) {
-        for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
+        plan.for_each_element([&](std::size_t o, std::size_t i, std::size_t j) {
             dself.add(i, derivative_at(df, g[o], self_value, i, other_value, j));
         });
         return;
     }
     std::vector<double, Allocator<double>> sums(element_count(*self.shape), 0.0);
-    for_each_element(plan, [&](std::size_t o, std::size_t i, std::size_t j) {
+    plan.for_each_element([&](std::size_t o, std::size_t i, std::size_t j) {
         sums[i] += static_cast<double>(derivative_at(df, g[o], self_value, i, other_value, j));
     });
     dself.add(0, sums.size(), [sum = sums.data()](std::size_t i) { return static_cast<Real>(sum[i]); });
 }
 
+/// What goes back through f(a, b), which out is. The values that no derivative reads are not kept.
+template <class DerivativeA, class DerivativeB>
+void go_back(const Var& out, const Var& a, const Var& b, DerivativeA, DerivativeB) {
+    const bool da_needed = a.needs_grad(), db_needed = b.needs_grad();
+    const bool reads_a = (da_needed && reads_self<DerivativeA>) || (db_needed && reads_other<DerivativeB>);
+    const bool reads_b = (db_needed && reads_self<DerivativeB>) || (da_needed && reads_other<DerivativeA>);
+    using A = Kept<reads_self<DerivativeA> || reads_other<DerivativeB>>;
+    using B = Kept<reads_self<DerivativeB> || reads_other<DerivativeA>>;
+    out.on_backward_made([&] {
+        return [dout = &out.gradient(), kept_a = A(a, reads_a), kept_b = B(b, reads_b), is_square = a == b] {
+            const Operand x = kept_a.open(), y = kept_b.open();
+            if (is_square) return add_both_gradients(*dout, x, DerivativeA(), DerivativeB());
+            if (x.gradient != nullptr) add_gradient(*dout, x, y, DerivativeA());
+            if (y.gradient != nullptr) add_gradient(*dout, y, x, DerivativeB());
+        };
+    });
+}
+
 template <class F, class DerivativeA, class DerivativeB>
 Var binary(const char* op, const Var& a, const Var& b, F f, DerivativeA da, DerivativeB db) {
     const bool same = same_shape(a.shape(), b.shape());
-    const Var out = a.tape().result(same ? a.shape() : broadcast_shape(op, a.shape(), b.shape()), {a, b});
-    const Real* x = a.data();
-    const Real* y = b.data();
+    const Var out = a.tape().result(same ? a.shape() : detail::broadcast_shape(op, a.shape(), b.shape()), {a, b});
+    const Real *x = a.data(), *y = b.data();
     Real* to = out.mutable_value().data();
     if (same) {
         detail::put_each(to, out.size(), false, [=](std::size_t i) { return f(x[i], y[i]); });
     } else {
-        for_each_element(broadcast(op, a.shape(), b.shape()),
-                         [&](std::size_t o, std::size_t i, std::size_t j) { to[o] = f(x[i], y[j]); });
-    }
-    if (out.needs_grad()) {
-        const bool da_needed = a.needs_grad(), db_needed = b.needs_grad();
-        const bool reads_a = (da_needed && reads_self<DerivativeA>) || (db_needed && reads_other<DerivativeB>);
-        const bool reads_b = (db_needed && reads_self<DerivativeB>) || (da_needed && reads_other<DerivativeA>);
-        using A = Input<reads_self<DerivativeA> || reads_other<DerivativeB>>;
-        using B = Input<reads_self<DerivativeB> || reads_other<DerivativeA>>;
-        out.on_backward([dout = &out.gradient(), a = A(a, reads_a), b = B(b, reads_b), is_square = a == b, da, db] {
-            if (is_square) return add_both_gradients(*dout, a, da, db);
-            if (a.gradient != nullptr) add_gradient(*dout, a, b, da);
-            if (b.gradient != nullptr) add_gradient(*dout, b, a, db);
+        detail::Broadcast(op, a.shape(), b.shape()).for_each_element([=](std::size_t o, std::size_t i, std::size_t j) {
+            to[o] = f(x[i], y[j]);
         });
     }
+    if (out.needs_grad()) go_back(out, a, b, da, db);
     return out;
 }
 
 }  // namespace
 
-Var add(Var a, Var b) {
+Var operator+(const Var& a, const Var& b) {
     return binary(
         "add", a, b, [](Real x, Real y) { return x + y; },  //
         [](Real g) { return g; }, [](Real g) { return g; });
 }
 
-Var sub(Var a, Var b) {
+Var operator-(const Var& a, const Var& b) {
     return binary(
         "sub", a, b, [](Real x, Real y) { return x - y; },  //
         [](Real g) { return g; }, [](Real g) { return -g; });
 }
 
-Var mul(Var a, Var b) {
+Var operator*(const Var& a, const Var& b) {
     return binary(
         "mul", a, b, [](Real x, Real y) { return x * y; },  //
         [](Real g, Real y) { return g * y; }, [](Real g, Real x) { return g * x; });
 }
 
-Var div(Var a, Var b) {
+Var operator/(const Var& a, const Var& b) {
     return binary(
         "div", a, b, [](Real x, Real y) { return x / y; },  //
         [](Real g, Real y) { return g / y; }, [](Real g, Real y, Real x) { return -g * (x / y) / y; });
 }
+
+Var add(Var a, Var b) { return a + b; }
+Var sub(Var a, Var b) { return a - b; }
+Var mul(Var a, Var b) { return a * b; }
+Var div(Var a, Var b) { return a / b; }
 
 Var div(Var x, Real divisor) {
     return unary<Reads::nothing>(

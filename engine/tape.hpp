@@ -82,7 +82,12 @@ public:
     /// address. Of `const Array& x` write [x = x]: by [=] or [x] the member is const, and copied twice.
     template <class F>
     void on_backward(F&& f) const {
-        node().backward.emplace(std::forward<F>(f));
+        on_backward_made([&] { return std::decay_t<F>(std::forward<F>(f)); });
+    }
+    /// The same for the f that make() returns, built in its place: for ops so small that moving f counts.
+    template <class Make>
+    void on_backward_made(Make make) const {
+        node().backward.emplace(make);
     }
 
 private:

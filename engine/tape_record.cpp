@@ -103,6 +103,12 @@ void grow_leaf_slots(TapeRecord& record) {
 
 }  // namespace
 
+void Node::forget_value() {
+    if (is_shown || is_kept(own_value)) return;
+    own_value.storage() = Array::storage_type();
+    is_forgotten = true;
+}
+
 TapeRecord& TapeRecord::take() { return pool_ended ? *new TapeRecord() : pool.take(); }
 
 void TapeRecord::give_back(TapeRecord& record) noexcept {

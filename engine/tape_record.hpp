@@ -30,15 +30,16 @@ public:
     Closure& operator=(const Closure&) = delete;
     ~Closure() { reset(); }
 
-    template <class Function>
-    void emplace(Function&& function) {
-        using F = std::decay_t<Function>;
+    /// Keeps what make() returns, built in its place.
+    template <class Make>
+    void emplace(Make&& make) {
+        using F = decltype(make());
         reset();
         if constexpr (sizeof(F) > sizeof(buffer_) || alignof(F) > alignof(std::max_align_t)) {
             far_ = allocate_block(sizeof(F));
             far_bytes_ = sizeof(F);
         }
-        ::new (place()) F(std::forward<Function>(function));
+        ::new (place()) F(make());
         call_ = [](void* raw) { (*static_cast<F*>(raw))(); };
         if constexpr (!std::is_trivially_destructible_v<F>) {
             destroy_ = [](void* raw) { static_cast<F*>(raw)->~F(); };
@@ -81,11 +82,7 @@ struct alignas(64) Node {
 
     bool is_leaf() const { return leaf != kNoLeaf; }
     /// The last handle is gone: the memory can be used again. The shape stays, for the gradient.
-    void forget_value() {
-        if (is_shown || is_kept(own_value)) return;
-        own_value.storage() = Array::storage_type();
-        is_forgotten = true;
-    }
+    void forget_value();
     /// Between tapes a reference to the value or its gradient is one to nothing, and AddressSanitizer says so.
     void allow_use() const { allow_access(&gradient, bytes_of_contents()); }
     void forbid_use() const { forbid_access(&gradient, bytes_of_contents()); }
