@@ -24,6 +24,15 @@ std::string simd_text() {
     return "baseline";
 }
 
+/// OpenBLAS 0.3.21, which Debian 12 has, takes processors newer than itself for a Pentium 4.
+std::string blas_advice() {
+    const std::string core = detail::better_blas_core();
+    if (core.empty()) return "";
+    return "OPENBLAS_CORETYPE=" + core +
+           " makes matrix products faster: this OpenBLAS does not know the processor, and uses none of "
+           "its vector units";
+}
+
 }  // namespace
 
 BuildInfo build_info() {
@@ -32,12 +41,15 @@ BuildInfo build_info() {
             .precision = sizeof(Real) == 8 ? "double" : "float",
             .blas = detail::blas_description(),
             .simd = simd_text(),
-            .threads = num_threads()};
+            .threads = num_threads(),
+            .advice = blas_advice()};
 }
 
 std::string to_string(const BuildInfo& info) {
+    const std::string advice = info.advice.empty() ? "" : "\nadvice    " + info.advice;
     return "embergrad " + info.version + "\ncompiler  " + info.compiler + "\nprecision " + info.precision +
-           "\nblas      " + info.blas + "\nsimd      " + info.simd + "\nthreads   " + std::to_string(info.threads);
+           "\nblas      " + info.blas + "\nsimd      " + info.simd + "\nthreads   " + std::to_string(info.threads) +
+           advice;
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

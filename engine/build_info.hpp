@@ -15,11 +15,14 @@ struct BuildInfo {
     std::string blas;       ///< "OpenBLAS 0.3.21, core Haswell": the core type decides the speed of products
     std::string simd;       ///< the widest vector unit our own kernels use here: "avx512f", "avx2", "baseline"
     int threads = 1;        ///< num_threads()
+    /// What would make it faster: "OPENBLAS_CORETYPE=SkylakeX ..."; empty if nothing is known. OpenBLAS reads that
+    /// variable before main, so that only whoever starts the program can set it.
+    std::string advice;
 };
 
 BuildInfo build_info();
 
-/// One line a field.
+/// One line a field that is not empty.
 std::string to_string(const BuildInfo& info);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

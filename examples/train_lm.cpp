@@ -170,6 +170,7 @@ int train_and_write(const LmSettings& settings) {
     const TrainedLanguageModel trained{std::move(model), std::move(vocabulary)};
     ModelKeeper keeper(settings.save, [&](const fs::path& folder) { save_language_model(folder, trained); });
     print_start(training.size(), validation, trained);
+    if (const std::string advice = build_info().advice; !advice.empty()) std::cerr << "train_lm: " + advice + '\n';
 
     const TrainingSummary summary = train(trained.model, make_ngrams(training, settings.context),
                                           make_ngrams(validation, settings.context), settings, rng, keeper);

@@ -5,8 +5,12 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <mutex>
+#include <string_view>
+
+#include <embergrad/engine/kernels/simd.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION::detail {
 namespace {
@@ -91,6 +95,19 @@ std::string blas_description() {
     const std::string config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."
     const std::size_t version_end = config.find(' ', config.find(' ') + 1);
     return config.substr(0, version_end) + ", core " + openblas_get_corename();
+}
+
+std::string better_blas_core() {
+#ifdef EMBERGRAD_HAS_CLONES
+    constexpr std::string_view kWithoutAvx[] = {"Prescott", "Barcelona", "Nehalem", "Generic"};
+    const bool chooses = std::string_view(openblas_get_config()).find("DYNAMIC_ARCH") != std::string_view::npos;
+    const bool without = std::count(std::begin(kWithoutAvx), std::end(kWithoutAvx), openblas_get_corename()) > 0;
+    if (chooses && without && std::getenv("OPENBLAS_CORETYPE") == nullptr) {
+        if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return "SkylakeX";
+        if (__builtin_cpu_supports("avx2")) return "Haswell";
+    }
+#endif
+    return "";
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail

@@ -18,5 +18,8 @@ bool is_blas_extent(std::size_t extent);
 
 /// "OpenBLAS 0.3.21, core Haswell".
 std::string blas_description();
+/// What to set OPENBLAS_CORETYPE to, where OpenBLAS does not know this processor and runs kernels without AVX on it;
+/// empty where it does well, or was told.
+std::string better_blas_core();
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION::detail
