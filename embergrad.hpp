@@ -28,6 +28,7 @@
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/adamw.hpp>
 #include <embergrad/optim/clip.hpp>
+#include <embergrad/optim/reduce_lr_on_plateau.hpp>
 #include <embergrad/optim/schedulers.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>

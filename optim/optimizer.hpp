@@ -18,6 +18,9 @@
 #include <embergrad/engine/state_dict.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+namespace detail {
+class ScheduledGroups;
+}
 
 /// Parameters that are stepped with the same options. An unset one becomes the optimizer's default.
 struct ParamGroup {
@@ -58,6 +61,10 @@ public:
         ParamGroup::betas, ParamGroup::eps, ParamGroup::weight_decay, ParamGroup::initial_accumulator_value,
         ParamGroup::amsgrad, ParamGroup::maximize, ParamGroup::lazy_rows;
     const std::vector<Parameter>& params() const { return ParamGroup::params; }
+
+    /// The rate that schedules start from. The first scheduler sets it, to the rate it finds; it is saved with the
+    /// optimizer. To be changed before a scheduler is made, or reset to start from the rate of that moment.
+    std::optional<double> initial_lr = {};
 
 private:
     friend class Optimizer;
@@ -153,7 +160,7 @@ private:
     virtual void kept_changed(std::size_t /*index*/) {}
 
     struct LoadPlan;
-    friend class LRScheduler;
+    friend class detail::ScheduledGroups;
     /// All groups. Throws if they were moved away.
     std::vector<HeldGroup>& groups() const;
     std::string group_problem(const ParamGroup& group, bool lr_required) const;
@@ -166,6 +173,7 @@ private:
     std::vector<std::string> parameter_names(const NamedParameters& names) const;
     void save_kept(OptimizerState& to, std::size_t g, std::size_t index, const std::string& name) const;
     void plan_group(LoadPlan& plan, std::size_t g, std::span<const std::string> names) const;
+    void plan_initial_lr(LoadPlan& plan, std::size_t g) const;
     void plan_state(LoadPlan& plan, std::size_t g, std::size_t index, const std::string& name) const;
 
     std::string name_;

@@ -1,5 +1,6 @@
 // Optimizer: state_dict() and load_state_dict(), which takes a whole state or nothing, and then gives every reason.
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -73,6 +74,8 @@ OptimizerState Optimizer::state_dict(const NamedParameters& names) const {
             const auto& value = option.of(groups()[g]);
             if (value) result.metadata[group_prefix(g) + std::string(option.name)] = detail::text_of(*value);
         });
+        if (const auto& initial = groups()[g].initial_lr)
+            result.metadata[group_prefix(g) + "initial_lr"] = detail::text_of(*initial);
         result.metadata[group_prefix(g) + "params"] = std::to_string(groups()[g].params().size());
         for (std::size_t i = 0; i < groups()[g].params().size(); ++i, ++index) {
             result.metadata[params_name(g, i)] = all_names[index];
@@ -102,11 +105,22 @@ void Optimizer::plan_group(LoadPlan& plan, std::size_t g, std::span<const std::s
         if (option.name != "lr" && !option.of(defaults_)) return;
         plan.values.take(group_prefix(g) + std::string(option.name), option.of(group).emplace());
     });
+    plan_initial_lr(plan, g);
     const bool complete = plan.values.problems().size() == problems_before;
     const std::string problem = complete ? group_problem(group, true) : std::string();
     if (!problem.empty()) plan.values.add_problem("group " + std::to_string(g) + ": " + problem);
     plan.values.expect(group_prefix(g) + "params", std::to_string(names.size()));
     for (std::size_t i = 0; i < names.size(); ++i) plan.values.expect(params_name(g, i), names[i]);
+}
+
+/// There is none, where no scheduler was made.
+void Optimizer::plan_initial_lr(LoadPlan& plan, std::size_t g) const {
+    const std::string name = group_prefix(g) + "initial_lr";
+    std::optional<double>& initial = plan.groups[g].initial_lr;
+    initial.reset();
+    if (!plan.values.has(name) || !plan.values.take(name, initial.emplace())) return;
+    if (!std::isfinite(*initial) || *initial < 0)
+        plan.values.add_problem("out of range: " + name + " is " + detail::text_of(*initial));
 }
 
 void Optimizer::plan_state(LoadPlan& plan, std::size_t g, std::size_t index, const std::string& name) const {
@@ -148,8 +162,10 @@ void Optimizer::load_state_dict(const OptimizerState& state, const NamedParamete
     require(plan.values.problems().empty(), name_,
             ": the state does not fit; nothing was loaded:", plan.values.problems());
 
-    for (std::size_t g = 0; g < groups().size(); ++g)  // nothing fails from here on
+    for (std::size_t g = 0; g < groups().size(); ++g) {  // nothing fails from here on
         detail::for_each_option([&](const auto& option) { option.of(groups()[g]) = option.of(plan.groups[g]); });
+        groups()[g].initial_lr = plan.groups[g].initial_lr;
+    }
     std::swap(states_, plan.states);
     for (index = 0; index < parameters_.size(); ++index) forget_frozen_rows(index);
 }

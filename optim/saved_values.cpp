@@ -1,7 +1,9 @@
 // SavedValues: values to text and back.
 #include <embergrad/optim/saved_values.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 #include <system_error>
 
 #include <embergrad/engine/system/error.hpp>
@@ -35,6 +37,21 @@ bool read_list(std::string_view text, std::vector<Number>& values) {
     return true;
 }
 
+// Of choices, in the order of their enumerators.
+constexpr std::array<std::string_view, 2> kAnnealStrategies{"cos", "linear"};
+constexpr std::array<std::string_view, 2> kPlateauModes{"min", "max"};
+constexpr std::array<std::string_view, 2> kThresholdModes{"rel", "abs"};
+using Choices = std::span<const std::string_view>;
+
+std::string choice_text(Choices choices, auto value) { return std::string(choices[static_cast<std::size_t>(value)]); }
+
+template <class Choice>
+bool read_choice(std::string_view text, Choices choices, Choice& value) {
+    const auto found = std::find(choices.begin(), choices.end(), text);
+    value = static_cast<Choice>(found - choices.begin());
+    return found != choices.end();
+}
+
 }  // namespace
 
 std::string text_of(bool value) { return value ? "true" : "false"; }
@@ -43,6 +60,9 @@ std::string text_of(std::int64_t value) { return std::to_string(value); }
 std::string text_of(const std::array<double, 2>& values) { return list_text(values); }
 std::string text_of(const std::vector<double>& values) { return list_text(values); }
 std::string text_of(const std::vector<std::int64_t>& values) { return list_text(values); }
+std::string text_of(AnnealStrategy value) { return choice_text(kAnnealStrategies, value); }
+std::string text_of(PlateauMode value) { return choice_text(kPlateauModes, value); }
+std::string text_of(ThresholdMode value) { return choice_text(kThresholdModes, value); }
 
 bool read_text(std::string_view text, bool& value) {
     value = text == "true";
@@ -61,6 +81,9 @@ bool read_text(std::string_view text, std::array<double, 2>& values) {
 
 bool read_text(std::string_view text, std::vector<double>& values) { return read_list(text, values); }
 bool read_text(std::string_view text, std::vector<std::int64_t>& values) { return read_list(text, values); }
+bool read_text(std::string_view text, AnnealStrategy& value) { return read_choice(text, kAnnealStrategies, value); }
+bool read_text(std::string_view text, PlateauMode& value) { return read_choice(text, kPlateauModes, value); }
+bool read_text(std::string_view text, ThresholdMode& value) { return read_choice(text, kThresholdModes, value); }
 
 SavedValues::SavedValues(const Metadata& metadata, std::string_view prefix) {
     for (const auto& [name, text] : metadata) {

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include <embergrad/optim/optimizer.hpp>
+#include <embergrad/optim/per_group.hpp>
+#include <embergrad/optim/scheduled_groups.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
@@ -40,6 +42,38 @@ struct ExponentialLR {
 struct CosineAnnealingLR {
     std::int64_t T_max = 0;  ///< required, >= 1
     double eta_min = 0;      ///< >= 0
+};
+
+/// The same with warm restarts (Loshchilov and Hutter 2017): T_cur epochs after the last restart, in a run of T_i,
+///   eta_min + (base - eta_min) (1 + cos(pi T_cur / T_i)) / 2
+/// The first run takes T_0 epochs, each further one T_mult times as many.
+struct CosineAnnealingWarmRestarts {
+    std::int64_t T_0 = 0;     ///< required, >= 1
+    std::int64_t T_mult = 1;  ///< >= 1
+    double eta_min = 0;       ///< >= 0
+};
+
+enum class AnnealStrategy { cos, linear };
+
+/// One cycle (Smith and Topin 2017), stepped after every batch: in pct_start of the steps from max_lr / div_factor up
+/// to max_lr, in the others down to max_lr / (div_factor final_div_factor); three_phase comes down to where it began in
+/// as many steps as it went up, and goes on from there. Along a half cosine or a line. Meanwhile momentum, or the first
+/// of betas, goes from max_momentum down to base_momentum and back. The base is not the rate of the group, but max_lr /
+/// div_factor; it becomes the group's initial_lr, as in PyTorch. A step beyond total_steps throws
+/// std::invalid_argument.
+struct OneCycleLR {
+    PerGroup max_lr = {};              ///< required, >= 0
+    std::int64_t total_steps = 0;      ///< >= 1, or 0: epochs * steps_per_epoch
+    std::int64_t epochs = 0;           ///< read where total_steps is 0; then >= 1
+    std::int64_t steps_per_epoch = 0;  ///< the same
+    double pct_start = 0.3;            ///< in [0, 1]
+    AnnealStrategy anneal_strategy = AnnealStrategy::cos;
+    bool cycle_momentum = true;     ///< needs SGD or one of the Adams
+    PerGroup base_momentum = 0.85;  ///< >= 0; for betas in [0, 1)
+    PerGroup max_momentum = 0.95;   ///< the same
+    double div_factor = 25;         ///< > 0
+    double final_div_factor = 1e4;  ///< > 0
+    bool three_phase = false;
 };
 
 /// Functions of the epoch: a list, or a single one.
@@ -84,6 +118,8 @@ public:
     Schedule(MultiStepLR one);
     Schedule(ExponentialLR one);
     Schedule(CosineAnnealingLR one);
+    Schedule(CosineAnnealingWarmRestarts one);
+    Schedule(OneCycleLR one);
     Schedule(LambdaLR one);
     Schedule(LinearLR one);
     Schedule(ConstantLR one);
@@ -104,9 +140,10 @@ private:
 /// epochs >= 1.
 LambdaLR warm_up(std::int64_t epochs);
 
-/// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is the
-/// learning rate it had when the scheduler was made. Rates are computed from these two alone: one set by hand lasts
-/// until the next step(). Groups that were added later keep their own.
+/// Sets the learning rates of an optimizer's groups. The epoch is the number of step() calls; a group's base is its
+/// initial_lr: the learning rate it had when its first scheduler was made, so that a second one does not start from
+/// where the first has brought it. Rates are computed from these two alone: one set by hand lasts until the next
+/// step(). Groups that were added later keep their own.
 /// The optimizer may be moved; once it has ended, or another was assigned to it, every call that needs its groups
 /// throws std::logic_error.
 class LRScheduler {
@@ -133,11 +170,10 @@ public:
     void load_state_dict(const std::map<std::string, std::string>& state);
 
 private:
+    void take_bases();
     void set(std::int64_t epoch, std::vector<double> rates);
-    std::vector<double> current_rates() const;
-    std::span<HeldGroup> groups() const;
 
-    std::weak_ptr<std::vector<HeldGroup>> groups_;  // the optimizer's, wherever it is moved
+    detail::ScheduledGroups groups_;
     Schedule schedule_;
     std::vector<double> bases_;  // of each group
     std::int64_t epoch_ = 0;

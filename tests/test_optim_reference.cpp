@@ -5,6 +5,8 @@
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/adamw.hpp>
 #include <embergrad/optim/clip.hpp>
+#include <embergrad/optim/reduce_lr_on_plateau.hpp>
+#include <embergrad/optim/schedulers.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
 
@@ -22,8 +24,7 @@ Array gradient(int step) {
     return g;
 }
 
-std::unique_ptr<Optimizer> make(std::string_view name, const ParamGroup& group) {
-    const std::vector<ParamGroup> groups{group};
+std::unique_ptr<Optimizer> make(std::string_view name, const std::vector<ParamGroup>& groups) {
     if (name == "SGD") return std::make_unique<SGD>(groups);
     if (name == "Adam") return std::make_unique<Adam>(groups);
     if (name == "AdamW") return std::make_unique<AdamW>(groups);
@@ -32,10 +33,16 @@ std::unique_ptr<Optimizer> make(std::string_view name, const ParamGroup& group) 
     return std::make_unique<Adagrad>(groups);
 }
 
+/// Of rates 0.05 and 0.5.
+std::unique_ptr<Optimizer> two_groups(std::string_view name) {
+    return make(name,
+                {{.params = {Parameter(zeros({1}))}, .lr = 0.05}, {.params = {Parameter(zeros({1}))}, .lr = 0.5}});
+}
+
 Array values_after_5_steps(std::string_view optimizer, bool by_rows, ParamGroup group) {
     const Parameter p(array({3, 2}, {0.5, -1.25, 2, 0.75, -0.125, 3}));
     group.params = {p};
-    const auto made = make(optimizer, group);
+    const auto made = make(optimizer, {group});
     for (int step = 1; step <= 5; ++step) {
         made->zero_grad();
         if (by_rows)
@@ -105,7 +112,7 @@ TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [
         const SmallNet net;
         ParamGroup group = says.options;
         group.params = net.weights;
-        const auto optimizer = make(says.optimizer, group);
+        const auto optimizer = make(says.optimizer, {group});
         for (int step = 1; step <= 1000; ++step) {
             optimizer->zero_grad();
             net.backward();
@@ -116,21 +123,77 @@ TEST_CASE("optimizers: PyTorch's weights after a thousand steps of a small net [
     }
 }
 
-TEST_CASE("schedulers: PyTorch's rates, for two groups [10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8] [10.10]") {
-    CHECK(kScheduled.size() > 20);
+TEST_CASE(
+    "schedulers: PyTorch's rates, for two groups "
+    "[10.1] [10.2] [10.3] [10.4] [10.6] [10.7] [10.8] [10.10] [10.14]") {
+    CHECK(kScheduled.size() > 25);
     for (const Scheduled& says : kScheduled) {
         INFO(std::string(says.name));
-        SGD sgd({ParamGroup{.params = {Parameter(zeros({1}))}, .lr = 0.05}, {.params = {Parameter(zeros({1}))}}},
-                {.lr = 0.5});
-        LRScheduler scheduler(sgd, says.schedule);
+        const auto optimizer = two_groups("SGD");
+        LRScheduler scheduler(*optimizer, says.schedule);
         for (std::size_t epoch = 0; epoch < says.rates[0].size(); ++epoch) {
             INFO("epoch ", epoch);
             CHECK(scheduler.last_epoch() == static_cast<std::int64_t>(epoch));
             for (std::size_t g = 0; g < 2; ++g) {
-                CHECK(std::abs(*sgd.param_groups()[g].lr - says.rates[g][epoch]) < 1e-12);
-                CHECK(scheduler.get_last_lr()[g] == *sgd.param_groups()[g].lr);
+                CHECK(std::abs(*optimizer->param_groups()[g].lr - says.rates[g][epoch]) < 1e-12);
+                CHECK(scheduler.get_last_lr()[g] == *optimizer->param_groups()[g].lr);
             }
             scheduler.step();
+        }
+    }
+}
+
+TEST_CASE("schedulers: PyTorch's one cycle, of rates and of momentum [10.15]") {
+    for (std::size_t i = 0; i < kCycled.size(); ++i) {
+        INFO("case ", i);
+        const Cycled& says = kCycled[i];
+        const auto optimizer = two_groups(says.optimizer);
+        LRScheduler scheduler(*optimizer, says.cycle);
+        for (std::size_t step = 0; step < says.rates[0].size(); ++step) {
+            INFO("step ", step);
+            if (step > 0) scheduler.step();
+            for (std::size_t g = 0; g < 2; ++g) {
+                const HeldGroup& group = optimizer->param_groups()[g];
+                CHECK(std::abs(*group.lr - says.rates[g][step]) < 1e-12);
+                CHECK(std::abs((group.betas ? (*group.betas)[0] : *group.momentum) - says.momenta[g][step]) < 1e-12);
+                if (group.betas) CHECK((*group.betas)[1] == 0.999);
+            }
+        }
+    }
+}
+
+TEST_CASE("schedulers: one made after another starts where PyTorch's does [10.17]") {
+    for (std::size_t i = 0; i < kSecond.size(); ++i) {
+        INFO("case ", i);
+        const Second& says = kSecond[i];
+        const auto optimizer = two_groups("SGD");
+        LRScheduler first(*optimizer, says.first);
+        for (int step = 0; step < says.steps; ++step) first.step();
+        if (says.by_hand > 0) optimizer->param_groups()[0].lr = says.by_hand;
+        LRScheduler second(*optimizer, says.second);
+        for (std::size_t epoch = 0; epoch < says.rates[0].size(); ++epoch) {
+            INFO("epoch ", epoch);
+            for (std::size_t g = 0; g < 2; ++g)
+                CHECK(std::abs(*optimizer->param_groups()[g].lr - says.rates[g][epoch]) < 1e-12);
+            second.step();
+        }
+    }
+}
+
+TEST_CASE("schedulers: PyTorch's rates on plateaus [10.16]") {
+    for (std::size_t i = 0; i < kPlateaus.size(); ++i) {
+        INFO("case ", i);
+        const Plateau& says = kPlateaus[i];
+        const auto optimizer = two_groups("SGD");
+        ReduceLROnPlateau scheduler(*optimizer, says.options);
+        for (std::size_t epoch = 0; epoch < says.metrics.size(); ++epoch) {
+            INFO("epoch ", epoch);
+            scheduler.step(says.metrics[epoch]);
+            CHECK(scheduler.last_epoch() == static_cast<std::int64_t>(epoch + 1));
+            for (std::size_t g = 0; g < 2; ++g) {
+                CHECK(std::abs(*optimizer->param_groups()[g].lr - says.rates[g][epoch]) < 1e-12);
+                CHECK(scheduler.get_last_lr()[g] == *optimizer->param_groups()[g].lr);
+            }
         }
     }
 }

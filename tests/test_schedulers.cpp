@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <embergrad/optim/adagrad.hpp>
 #include <embergrad/optim/adam.hpp>
 #include <embergrad/optim/sgd.hpp>
 #include <embergrad/optim/sparse_adam.hpp>
@@ -54,6 +55,17 @@ std::vector<Schedule> every_schedule() {
             MultiStepLR{.milestones = {2, 5, 9}, .gamma = 0.7},
             ExponentialLR{.gamma = 0.9},
             CosineAnnealingLR{.T_max = 7, .eta_min = 0.01},
+            CosineAnnealingWarmRestarts{.T_0 = 3, .T_mult = 2, .eta_min = 0.01},
+            OneCycleLR{.max_lr = {0.3, 0.6},
+                       .epochs = 4,
+                       .steps_per_epoch = 5,
+                       .pct_start = 0.25,
+                       .anneal_strategy = AnnealStrategy::linear,
+                       .base_momentum = {0.5, 0.6},
+                       .max_momentum = 0.7,
+                       .div_factor = 10,
+                       .final_div_factor = 100,
+                       .three_phase = true},
             LambdaLR{.lr_lambda = {[](std::int64_t e) { return 1 / (1.0 + static_cast<double>(e)); }}},
             LinearLR{.start_factor = 0.3, .end_factor = 0.7, .total_iters = 6},
             ConstantLR{.factor = 0.3, .total_iters = 6},
@@ -121,6 +133,11 @@ TEST_CASE("schedulers: options out of range are refused at construction [10.11]"
     check_schedule_refused(CosineAnnealingLR{}, "CosineAnnealingLR: T_max must be at least 1, got 0");
     check_schedule_refused(CosineAnnealingLR{.T_max = 1, .eta_min = kInf},
                            "CosineAnnealingLR: eta_min must not be negative, got inf");
+    check_schedule_refused(CosineAnnealingWarmRestarts{}, "CosineAnnealingWarmRestarts: T_0 must be at least 1, got 0");
+    check_schedule_refused(CosineAnnealingWarmRestarts{.T_0 = 1, .T_mult = 0},
+                           "CosineAnnealingWarmRestarts: T_mult must be at least 1, got 0");
+    check_schedule_refused(CosineAnnealingWarmRestarts{.T_0 = 1, .eta_min = -1},
+                           "CosineAnnealingWarmRestarts: eta_min must not be negative, got -1");
     check_schedule_refused(LinearLR{.start_factor = 1.5}, "LinearLR: start_factor must be between 0 and 1, got 1.5");
     check_schedule_refused(LinearLR{.end_factor = -1}, "LinearLR: end_factor must be between 0 and 1, got -1");
     check_schedule_refused(LinearLR{.total_iters = 0}, "LinearLR: total_iters must be at least 1, got 0");
@@ -134,6 +151,173 @@ TEST_CASE("schedulers: options out of range are refused at construction [10.11]"
                            "SequentialLR: milestones must ascend from 1 on, got 0 after 0");
     check_schedule_refused(SequentialLR{.schedules = {step, step, step}, .milestones = {4, 4}},
                            "SequentialLR: milestones must ascend from 1 on, got 4 after 4");
+}
+
+TEST_CASE("schedulers: options of one cycle out of range are refused at construction [10.11] [10.15]") {
+    const auto refused = [](OneCycleLR cycle, const std::string& message, int line = __builtin_LINE()) {
+        if (cycle.total_steps == 0) cycle.total_steps = 10;
+        check_schedule_refused(cycle, "OneCycleLR: " + message, line);
+    };
+    refused({}, "max_lr has 0 values for 2 groups; give one for all, or one for each");
+    refused({.max_lr = {1, 2, 3}}, "max_lr has 3 values for 2 groups; give one for all, or one for each");
+    refused({.max_lr = {1, -2}}, "max_lr must not be negative, got -2");
+    refused({.max_lr = 1, .total_steps = -1}, "total_steps must be at least 1, got -1");
+    refused({.max_lr = 1, .pct_start = 1.5}, "pct_start must be between 0 and 1, got 1.5");
+    refused({.max_lr = 1, .base_momentum = -1}, "base_momentum must not be negative, got -1");
+    refused({.max_lr = 1, .max_momentum = {0.5, kNaN}}, "max_momentum must not be negative, got nan");
+    Adam adam({Parameter(zeros({1}))});
+    check_refused<std::invalid_argument>(
+        [&] { LRScheduler(adam, OneCycleLR{.max_lr = 1, .total_steps = 9, .max_momentum = 1}); },
+        "OneCycleLR: max_momentum must be in [0, 1) for betas, got 1");
+    refused({.max_lr = 1, .max_momentum = {0.5, 0.5, 0.5}},
+            "max_momentum has 3 values for 2 groups; give one for all, or one for each");
+    refused({.max_lr = 1, .div_factor = 0}, "div_factor must be above 0, got 0");
+    refused({.max_lr = 1, .final_div_factor = kInf}, "final_div_factor must be above 0, got inf");
+    const std::string steps =
+        "OneCycleLR: give total_steps, or epochs and steps_per_epoch, which must be at least 1, got ";
+    check_schedule_refused(OneCycleLR{.max_lr = 1}, steps + "0 and 0");
+    check_schedule_refused(OneCycleLR{.max_lr = 1, .epochs = 3}, steps + "3 and 0");
+    check_schedule_refused(OneCycleLR{.max_lr = 1, .epochs = std::int64_t{1} << 40, .steps_per_epoch = 1 << 30},
+                           "OneCycleLR: epochs times steps_per_epoch must be below 2^53, got 1180591620717411303424");
+}
+
+TEST_CASE("schedulers: PyTorch's written targets of one cycle [10.15]") {
+    const auto check_cycle = [](const OneCycleLR& cycle, const std::vector<double>& rates,
+                                const std::vector<double>& momenta) {
+        SGD sgd = two_groups();
+        LRScheduler scheduler(sgd, cycle);
+        for (std::size_t step = 0; step < rates.size(); ++step) {
+            INFO("step ", step);
+            for (const HeldGroup& group : sgd.param_groups()) {
+                CHECK(*group.lr == doctest::Approx(rates[step]));
+                CHECK(*group.momentum == doctest::Approx(momenta[step]));
+            }
+            scheduler.step();
+        }
+    };
+    check_cycle({.max_lr = 25,
+                 .total_steps = 10,
+                 .anneal_strategy = AnnealStrategy::linear,
+                 .base_momentum = 1,
+                 .max_momentum = 22,
+                 .final_div_factor = 2},
+                {1, 13, 25, 21.5, 18, 14.5, 11, 7.5, 4, 0.5}, {22, 11.5, 1, 4, 7, 10, 13, 16, 19, 22});
+    check_cycle({.max_lr = 25,
+                 .total_steps = 10,
+                 .pct_start = 0.4,
+                 .anneal_strategy = AnnealStrategy::linear,
+                 .base_momentum = 1,
+                 .max_momentum = 22,
+                 .final_div_factor = 4,
+                 .three_phase = true},
+                {1, 9, 17, 25, 17, 9, 1, 0.75, 0.5, 0.25}, {22, 15, 8, 1, 8, 15, 22, 22, 22, 22});
+}
+
+TEST_CASE("schedulers: one cycle ends with its last step, and cycles a momentum only where there is one [10.15]") {
+    const OneCycleLR cycle{.max_lr = 1, .total_steps = 3, .anneal_strategy = AnnealStrategy::linear};
+    SGD sgd = two_groups();
+    LRScheduler scheduler(sgd, cycle);
+    for (int step = 0; step < 3; ++step) scheduler.step();
+    CHECK(sgd.param_groups()[0].lr == doctest::Approx(0.04 / 1e4));  // PyTorch's third step would set one below 0
+    CHECK(sgd.param_groups()[0].momentum == doctest::Approx(0.95));
+    const State state = scheduler.state_dict();
+    check_refused<std::invalid_argument>([&] { scheduler.step(); },
+                                         "OneCycleLR: tried to step 4 times, more than the 3 of total_steps");
+    CHECK(scheduler.state_dict() == state);
+
+    Adagrad adagrad({Parameter(zeros({1}))}, {.lr = 0.5});
+    check_refused<std::invalid_argument>(
+        [&] { LRScheduler(adagrad, cycle); },
+        "OneCycleLR: the optimizer has no momentum and no betas to cycle; set cycle_momentum = false");
+    CHECK(adagrad.param_groups()[0].lr == 0.5);
+    CHECK_FALSE(adagrad.param_groups()[0].initial_lr);
+    LRScheduler rates_alone(adagrad, OneCycleLR{.max_lr = 1, .total_steps = 9, .cycle_momentum = false});
+    CHECK(adagrad.param_groups()[0].lr == doctest::Approx(0.04));
+    check_refused<std::invalid_argument>(
+        [&] {
+            State loaded = rates_alone.state_dict();
+            loaded["scheduler.cycle_momentum"] = "true";
+            loaded["scheduler.anneal_strategy"] = "sine";
+            rates_alone.load_state_dict(loaded);
+        },
+        "LRScheduler: the state does not fit; nothing was loaded:"
+        "\n  unreadable: scheduler.anneal_strategy is 'sine'");
+}
+
+TEST_CASE("schedulers: a rise of no steps begins at the top, where PyTorch divides by 0 [10.15]") {
+    SGD sgd = two_groups();
+    CHECK(LRScheduler(sgd, OneCycleLR{.max_lr = 1, .total_steps = 10, .pct_start = 0.1}).get_last_lr()[0] == 1);
+    LRScheduler all_rise(sgd, OneCycleLR{.max_lr = 1, .total_steps = 2, .pct_start = 1});
+    all_rise.step();
+    CHECK(sgd.param_groups()[0].lr == 1);
+    all_rise.step();
+    CHECK(sgd.param_groups()[0].lr == doctest::Approx(0.04 / 1e4));
+}
+
+TEST_CASE("schedulers: one cycle may be a part of a chain, and moves momentum in its part alone [10.8] [10.15]") {
+    SGD sgd({Parameter(zeros({1}))}, {.lr = 0.5, .momentum = 0.6});
+    LRScheduler scheduler(
+        sgd, SequentialLR{.schedules = {warm_up(2), OneCycleLR{.max_lr = 1, .total_steps = 3, .pct_start = 0.5}},
+                          .milestones = {2}});
+    CHECK(sgd.param_groups()[0].initial_lr == 0.5);
+    scheduler.step();
+    CHECK(sgd.param_groups()[0].lr == 0.5);
+    CHECK(sgd.param_groups()[0].momentum == 0.6);
+    scheduler.step();
+    CHECK(sgd.param_groups()[0].lr == doctest::Approx(0.04));
+    CHECK(sgd.param_groups()[0].momentum == doctest::Approx(0.95));
+}
+
+TEST_CASE("schedulers: restarts never overflow, however long their runs grow [10.14]") {
+    SGD sgd = two_groups();
+    LRScheduler scheduler(sgd, CosineAnnealingWarmRestarts{.T_0 = 1, .T_mult = std::int64_t{1} << 62});
+    State state = scheduler.state_dict();
+    state["scheduler.last_epoch"] = "9007199254740992";
+    scheduler.load_state_dict(state);
+    scheduler.step();
+    CHECK(scheduler.get_last_lr()[0] == doctest::Approx(0.05));
+}
+
+TEST_CASE("schedulers: the first one's rates are where later ones start from, in a resumed run too [10.17]") {
+    SGD sgd = two_groups();
+    CHECK_FALSE(sgd.param_groups()[0].initial_lr);
+    LRScheduler first(sgd, ExponentialLR{.gamma = 0.5});
+    first.step();
+    CHECK(sgd.param_groups()[0].initial_lr == 0.05);
+    sgd.add_param_group({.params = {Parameter(zeros({1}))}, .lr = 3});
+
+    SGD resumed({ParamGroup{.params = {Parameter(zeros({1}))}},
+                 {.params = {Parameter(zeros({1}))}},
+                 {.params = {Parameter(zeros({1}))}}},
+                {.lr = 9});
+    LRScheduler of_another_rate(resumed, StepLR{.step_size = 1});
+    resumed.load_state_dict(sgd.state_dict());
+    CHECK(resumed.state_dict().metadata == sgd.state_dict().metadata);
+    for (SGD* one : {&sgd, &resumed}) {
+        LRScheduler second(*one, ExponentialLR{.gamma = 0.5});
+        CHECK(second.get_last_lr() == std::vector<double>{0.05, 0.5, 3});
+        second.step();
+        CHECK(second.get_last_lr() == std::vector<double>{0.025, 0.25, 1.5});
+    }
+    sgd.param_groups()[0].initial_lr = 0.8;  // as PyTorch users write it
+    sgd.param_groups()[1].initial_lr.reset();
+    CHECK(LRScheduler(sgd, StepLR{.step_size = 1}).get_last_lr() == std::vector<double>{0.8, 0.25, 3});
+
+    OptimizerState bad = sgd.state_dict();
+    bad.metadata["optim.param_groups.0.initial_lr"] = "-1";
+    bad.metadata["optim.param_groups.1.initial_lr"] = "fast";
+    check_refused<std::invalid_argument>([&] { sgd.load_state_dict(bad); },
+                                         "SGD: the state does not fit; nothing was loaded:"
+                                         "\n  out of range: optim.param_groups.0.initial_lr is -1"
+                                         "\n  unreadable: optim.param_groups.1.initial_lr is 'fast'");
+    CHECK(sgd.param_groups()[0].initial_lr == 0.8);
+}
+
+TEST_CASE("schedulers: one that is refused leaves no first rate behind [10.17]") {
+    SGD sgd = two_groups();
+    check_refused<std::invalid_argument>([&] { LRScheduler(sgd, LambdaLR{[](std::int64_t) { return -1.0; }}); },
+                                         "LRScheduler: the learning rate of group 0 at epoch 0 would be -0.05");
+    CHECK_FALSE(sgd.param_groups()[0].initial_lr);
 }
 
 TEST_CASE("schedulers: a rate that no optimizer takes is refused, and nothing has changed [10.5]") {
@@ -197,7 +381,9 @@ TEST_CASE("schedulers: a saved state goes on with the same bits, its options inc
         MultiStepLR{},
         ExponentialLR{.gamma = 0.1},
         CosineAnnealingLR{.T_max = 2},
-        all[4],  // functions are not saved
+        CosineAnnealingWarmRestarts{.T_0 = 1},
+        OneCycleLR{.max_lr = 1, .total_steps = 3, .cycle_momentum = false},
+        all[6],  // functions are not saved
         LinearLR{},
         ConstantLR{},
         SequentialLR{
@@ -217,7 +403,10 @@ TEST_CASE("schedulers: a saved state goes on with the same bits, its options inc
         for (int epoch = 4; epoch < 15; ++epoch) {
             CHECK(restored.last_epoch() == epoch);
             CHECK(restored.get_last_lr() == scheduler.get_last_lr());
-            for (std::size_t g = 0; g < 2; ++g) CHECK(resumed.param_groups()[g].lr == sgd.param_groups()[g].lr);
+            for (std::size_t g = 0; g < 2; ++g) {
+                CHECK(resumed.param_groups()[g].lr == sgd.param_groups()[g].lr);
+                CHECK(resumed.param_groups()[g].momentum == sgd.param_groups()[g].momentum);
+            }
             scheduler.step();
             restored.step();
         }

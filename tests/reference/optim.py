@@ -125,7 +125,7 @@ SCHEDULERS = torch.optim.lr_scheduler
 
 
 def scheduler_cases():
-    """C++, and the same in Python."""
+    """C++, the same in Python, and how many epochs if not EPOCHS."""
     for step_size, gamma in ((1, 0.5), (3, 0.1), (4, 2.0)):
         yield (f"StepLR{{.step_size = {step_size}, .gamma = {gamma}}}",
                lambda o, n=step_size, g=gamma: SCHEDULERS.StepLR(o, n, g))
@@ -161,19 +161,114 @@ def scheduler_cases():
            lambda o: SCHEDULERS.SequentialLR(o, [SCHEDULERS.LinearLR(o, 0.25, 1.0, 3),
                                                  SCHEDULERS.CosineAnnealingLR(o, 4), SCHEDULERS.StepLR(o, 2, 0.5)],
                                              [3, 8]))
+    for t_0, t_mult, eta_min in ((1, 1, 0.0), (5, 1, 0.01), (3, 2, 0.0), (1, 3, 1e-3), (60, 2, 0.0)):
+        yield (f"CosineAnnealingWarmRestarts{{.T_0 = {t_0}, .T_mult = {t_mult}, .eta_min = {eta_min}}}",
+               lambda o, t=t_0, m=t_mult, e=eta_min: SCHEDULERS.CosineAnnealingWarmRestarts(o, t, m, e), 50)
 
 
-def rates(make):
-    """Of two groups that begin with 0.05 and 0.5, at each epoch."""
+def two_groups(make=torch.optim.SGD):
     p, q = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-    optimizer = torch.optim.SGD([{"params": [p], "lr": 0.05}, {"params": [q]}], lr=0.5)
-    scheduler = make(optimizer)
+    return make([{"params": [p], "lr": 0.05}, {"params": [q]}], lr=0.5)
+
+
+def followed(scheduler, optimizer, epochs, read):
+    """What `read` finds in each group, at each epoch."""
+    result = [[] for _ in optimizer.param_groups]
+    for epoch in range(epochs):
+        if epoch > 0:
+            optimizer.step()
+            scheduler.step()
+        for group, values in zip(optimizer.param_groups, result):
+            values.append(read(group))
+    return result
+
+
+def rates(make, epochs=EPOCHS):
+    optimizer = two_groups()
+    return followed(make(optimizer), optimizer, epochs, lambda group: group["lr"])
+
+
+def cycle_cases():
+    """The options of OneCycleLR, and the steps that are compared: one more than it has, unless they end below 0."""
+    yield {"max_lr": 0.1, "total_steps": 10}, 11
+    yield {"max_lr": [0.1, 0.25], "total_steps": 37, "div_factor": 10.0, "final_div_factor": 50.0}, 38
+    yield {"max_lr": 0.1, "epochs": 4, "steps_per_epoch": 5, "pct_start": 0.15}, 21
+    yield {"max_lr": 0.1, "total_steps": 10, "anneal_strategy": "linear"}, 10
+    yield {"max_lr": 0.1, "total_steps": 23, "anneal_strategy": "linear", "three_phase": True, "pct_start": 0.4}, 23
+    yield {"max_lr": 0.1, "total_steps": 40, "three_phase": True}, 41
+    yield {"max_lr": 0.1, "total_steps": 12, "cycle_momentum": False}, 13
+    yield {"max_lr": 0.1, "total_steps": 12, "base_momentum": [0.5, 0.6], "max_momentum": [0.7, 0.8]}, 13
+    yield {"max_lr": 0.1, "total_steps": 5, "pct_start": 0.0}, 6
+    yield {"max_lr": 0.1, "total_steps": 1}, 2
+
+
+def cycled(options, steps, optimizer_name):
+    """Rates and momenta of two groups."""
+    def momentum(group):
+        return group["betas"][0] if "betas" in group else group["momentum"]
+    seen = []
+    for read in (lambda group: group["lr"], momentum):
+        optimizer = two_groups(getattr(torch.optim, optimizer_name))
+        seen.append(followed(SCHEDULERS.OneCycleLR(optimizer, **options), optimizer, steps, read))
+    return seen
+
+
+def second_cases():
+    """A schedule, its steps and a rate that is set by hand then; and a schedule that is made after that. C++ and
+    Python. PyTorch's other schedules than LambdaLR go on from the rate there is: they begin where it is the first."""
+    power = ("LambdaLR{[](std::int64_t e) { return std::pow(0.9, e); }}",
+             lambda o: SCHEDULERS.LambdaLR(o, lambda e: 0.9 ** e))
+    warm = "warm_up(4)", lambda o: SCHEDULERS.LambdaLR(o, lambda e: min(1.0, (e + 1) / 4))
+    step = "StepLR{.step_size = 2, .gamma = 0.5}", lambda o: SCHEDULERS.StepLR(o, 2, 0.5)
+    cosine = "CosineAnnealingLR{.T_max = 6}", lambda o: SCHEDULERS.CosineAnnealingLR(o, 6)
+    cycle = ("OneCycleLR{.max_lr = {1.0, 2.0}, .total_steps = 10, .cycle_momentum = false}",
+             lambda o: SCHEDULERS.OneCycleLR(o, [1.0, 2.0], 10, cycle_momentum=False))
+    for first, steps, by_hand, second in ((warm, 0, 0.0, power), (warm, 2, 0.0, power), (step, 3, 0.0, power),
+                                          (warm, 3, 0.0, cosine), (warm, 5, 0.0, step), (step, 1, 7.0, power),
+                                          (cycle, 4, 0.0, power), (power, 3, 0.0, cycle)):
+        yield first, steps, by_hand, second
+
+
+def rates_of_second(first, steps, by_hand, second):
+    optimizer = two_groups()
+    earlier = first(optimizer)
+    for _ in range(steps):
+        optimizer.step()
+        earlier.step()
+    if by_hand > 0:
+        optimizer.param_groups[0]["lr"] = by_hand
+    return followed(second(optimizer), optimizer, 8, lambda group: group["lr"])
+
+
+NAN, INF = float("nan"), float("inf")
+FALLING = [1.0, 0.9, 0.8, 0.8, 0.8, 0.8, 0.7999, 0.8, 0.81, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6]
+ODD = [NAN, NAN, 2.0, NAN, 2.0, INF, -INF, -INF, NAN, 1.0, 1.0, 1.0]
+BELOW_0 = [-1.0, -1.05, -1.2, -1.2, -1.1, -1.2, -1.2, -1.3, -1.3, -1.3, -1.3]
+
+
+def plateau_cases():
+    """The options of ReduceLROnPlateau, and the metrics."""
+    yield {}, FALLING
+    for mode, threshold_mode in itertools.product(("min", "max"), ("rel", "abs")):
+        for metrics in (FALLING, ODD, BELOW_0):
+            yield {"mode": mode, "patience": 1, "threshold": 0.1, "threshold_mode": threshold_mode}, metrics
+    yield {"patience": 0}, FALLING
+    yield {"patience": 0, "factor": 0.5, "cooldown": 2}, FALLING
+    yield {"patience": 1, "factor": 0.5, "cooldown": 1, "min_lr": 0.01}, FALLING
+    yield {"patience": 0, "factor": 0.5, "min_lr": [0.02, 0.3]}, FALLING
+    yield {"patience": 0, "factor": 0.9, "eps": 0.006}, FALLING
+    yield {"patience": 0, "factor": 0.0, "min_lr": 0.001}, FALLING
+
+
+def rates_on_plateaus(options, metrics):
+    """After each metric."""
+    optimizer = two_groups()
+    scheduler = SCHEDULERS.ReduceLROnPlateau(optimizer, **options)
     result = ([], [])
-    for _ in range(EPOCHS):
+    for metric in metrics:
+        scheduler.step(metric)
         for group, values in zip(optimizer.param_groups, result):
             values.append(group["lr"])
-        optimizer.step()
-        scheduler.step()
     return result
 
 
@@ -192,7 +287,7 @@ def clipped(norm_type):
 
 def real(value):
     text = repr(value)
-    return {"inf": "kInfinity", "-inf": "-kInfinity"}.get(text, text)
+    return {"inf": "kInfinity", "-inf": "-kInfinity", "nan": "kNotANumber"}.get(text, text)
 
 
 def cpp(value):
@@ -207,8 +302,62 @@ def listed(values):
     return "{" + ", ".join(map(real, values)) + "}"
 
 
+ENUMS = {"mode": "PlateauMode", "threshold_mode": "ThresholdMode", "anneal_strategy": "AnnealStrategy"}
+
+
+def schedule_options(options, order):
+    """In the order of the members in C++."""
+    def text(name, value):
+        if name in ENUMS:
+            return f"{ENUMS[name]}::{value}"
+        return listed(value) if isinstance(value, list) else cpp(value)
+    return "{" + ", ".join(f".{name} = {text(name, options[name])}" for name in order if name in options) + "}"
+
+
+CYCLE_ORDER = ["max_lr", "total_steps", "epochs", "steps_per_epoch", "pct_start", "anneal_strategy", "cycle_momentum",
+               "base_momentum", "max_momentum", "div_factor", "final_div_factor", "three_phase"]
+PLATEAU_ORDER = ["mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps"]
+
+
+def two_lists(values):
+    return f"{{{{{listed(values[0])},\n       {listed(values[1])}}}}}"
+
+
 def group(options):
     return "{" + ", ".join(f".{name} = {cpp(options[name])}" for name in FIELDS if name in options) + "}"
+
+
+def schedules_in_header():
+    yield "using TwoLists = std::array<std::vector<double>, 2>;\n"
+    yield "/// The learning rates of two groups that begin with 0.05 and 0.5, at each epoch from 0 on."
+    yield "struct Scheduled { std::string_view name; Schedule schedule; TwoLists rates; };"
+    yield "inline const std::vector<Scheduled> kScheduled = {"
+    for text, *make in scheduler_cases():
+        yield f'    {{"{text}", {text},\n     {two_lists(rates(*make))}}},'
+    yield "};\n"
+    yield "/// The same of one cycle, with momenta."
+    yield "struct Cycled { std::string_view optimizer; OneCycleLR cycle; TwoLists rates; TwoLists momenta; };"
+    yield "inline const std::vector<Cycled> kCycled = {"
+    for options, steps in cycle_cases():
+        for optimizer in ("SGD", "Adam"):
+            of_rates, of_momenta = map(two_lists, cycled(options, steps, optimizer))
+            text = schedule_options(options, CYCLE_ORDER)
+            yield f'    {{"{optimizer}", {text},\n     {of_rates},\n     {of_momenta}}},'
+    yield "};\n"
+    yield "/// The rates of a schedule made after another one's steps, and after a rate was set by hand (unless 0)."
+    yield "struct Second { Schedule first; int steps; double by_hand; Schedule second; TwoLists rates; };"
+    yield "inline const std::vector<Second> kSecond = {"
+    for first, steps, by_hand, second in second_cases():
+        values = two_lists(rates_of_second(first[1], steps, by_hand, second[1]))
+        yield f"    {{{first[0]}, {steps}, {by_hand}, {second[0]},\n     {values}}},"
+    yield "};\n"
+    yield "/// The rates after each metric."
+    yield "struct Plateau { ReduceLROnPlateauOptions options; std::vector<double> metrics; TwoLists rates; };"
+    yield "inline const std::vector<Plateau> kPlateaus = {"
+    for options, metrics in plateau_cases():
+        values = two_lists(rates_on_plateaus(options, metrics))
+        yield f"    {{{schedule_options(options, PLATEAU_ORDER)},\n     {listed(metrics)},\n     {values}}},"
+    yield "};\n"
 
 
 def header():
@@ -223,11 +372,13 @@ def header():
 #include <vector>
 
 #include <embergrad/optim/optimizer.hpp>
+#include <embergrad/optim/reduce_lr_on_plateau.hpp>
 #include <embergrad/optim/schedulers.hpp>
 
 namespace embergrad::testing {
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
 """
     yield "/// A parameter (3, 2) after 5 steps."
     yield ("struct Stepped { std::string_view optimizer; bool by_rows; ParamGroup options; "
@@ -245,14 +396,7 @@ inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
         early, late = trajectory(optimizer, options)
         yield f'    {{"{optimizer}", {group(options)}, {{{{{listed(early)},\n     {listed(late)}}}}}}},'
     yield "};\n"
-    yield "/// The learning rates of two groups that begin with 0.05 and 0.5, at each epoch from 0 on."
-    yield ("struct Scheduled { std::string_view name; Schedule schedule; std::array<std::array<double, "
-           f"{EPOCHS}>, 2> rates; }};")
-    yield "inline const std::vector<Scheduled> kScheduled = {"
-    for text, make in scheduler_cases():
-        first, second = rates(make)
-        yield f'    {{"{text}", {text},\n     {{{{{listed(first)},\n       {listed(second)}}}}}}},'
-    yield "};\n"
+    yield from schedules_in_header()
     yield "/// The norm of two gradients, and the first of them clipped to 1.5."
     yield "struct Clipped { double norm_type; double total; std::array<double, 6> first; };"
     yield "inline const std::vector<Clipped> kClipped = {"
