@@ -54,7 +54,10 @@ void renorm_table(const Parameter& table, const IdArray& ids, const EmbeddingOpt
         const std::size_t offset = static_cast<std::size_t>(row) * d;
         const Real factor = renorm_factor(table.value().data() + offset, d, options);
         if (factor == 1) continue;
-        if (values == nullptr) values = table.mutable_value().data();
+        if (values == nullptr) {
+            values = table.mutable_value().data();
+            table.count_renorm();
+        }
         put_scaled(values + offset, d, factor, false, values + offset);
     }
 }

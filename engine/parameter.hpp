@@ -104,13 +104,16 @@ public:
     // For the tape, the optimizers and clipping.
     /// How the gradient is held.
     Gradient& gradient() const { return state().gradient; }
+    /// How many of version()'s changes were max_norm's, which says so after each mutable_value().
+    std::uint64_t renorm_count() const { return state().renorms.load(std::memory_order_acquire); }
+    void count_renorm() const { state().renorms.fetch_add(1, std::memory_order_acq_rel); }
     /// Adds what has arrived for it on a tape, and leaves nothing there. Several threads may call at once.
     void add_grad(Gradient&& arrived) const;
 
 private:
     struct State {
         Array value;
-        std::atomic<std::uint64_t> version{0};
+        std::atomic<std::uint64_t> version{0}, renorms{0};
         bool requires_grad = true;
         std::vector<bool> frozen;          // (V); empty: no row is
         std::vector<FlatRange> trainable;  // flat ranges that are not frozen, merged

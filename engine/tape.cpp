@@ -174,15 +174,8 @@ Real Var::item() const {
 
 void Var::check_version() const {
     Leaf& leaf = record_->leaves[node_->leaf];
-    const std::uint64_t version = leaf.parameter.version();
-    if (!leaf.version_known) {
-        leaf.version = version;
-        leaf.version_known = true;
-    }
-    require<std::logic_error>(!record_->in_backward || leaf.version == version,
-                              "backward: the values of a parameter of shape ", shape(),
-                              " are needed but have changed since forward (version ", leaf.version, ", now ", version,
-                              "); step the optimizer after backward");
+    if (!leaf.version_known) leaf.note_version();
+    if (record_->in_backward && leaf.version != leaf.parameter.version()) leaf.fail_changed();
 }
 
 void Var::fail_leaf_write() {

@@ -109,6 +109,21 @@ void Node::forget_value() {
     is_forgotten = true;
 }
 
+void Leaf::note_version() {
+    version = parameter.version();
+    renorms = parameter.renorm_count();
+    version_known = true;
+}
+
+void Leaf::fail_changed() const {
+    const std::uint64_t changes = parameter.version() - version, by_lookups = parameter.renorm_count() - renorms;
+    const char* const lookups = by_lookups == 0 ? "" : "look rows up with max_norm before another op reads the table";
+    const char* const others = by_lookups >= changes ? "" : "step the optimizer after backward";
+    fail<std::logic_error>("backward: the values of a parameter of shape ", parameter.shape(),
+                           " are needed but have changed since forward (version ", version, ", now ",
+                           parameter.version(), "); ", lookups, *lookups && *others ? ", and " : "", others);
+}
+
 TapeRecord& TapeRecord::take() { return pool_ended ? *new TapeRecord() : pool.take(); }
 
 void TapeRecord::give_back(TapeRecord& record) noexcept {

@@ -100,7 +100,12 @@ struct Leaf {
     Parameter parameter;
     std::size_t node;           // its index
     std::uint64_t version = 0;  // of the parameter's values, when they were first read
+    std::uint64_t renorms = 0;  // its renorm_count() then
     bool version_known = false;
+
+    void note_version();
+    /// The values have changed since: std::logic_error says by what, as far as it is known.
+    [[noreturn]] void fail_changed() const;
 };
 
 /// The nodes of a tape. Records live as long as the process and are used again, so that a stale Var can always ask.

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -642,8 +643,53 @@ TEST_CASE("embedding: a table scaled after another op has read it is refused by 
     const Var y = sum(tied) + sum(embedding(tape, table, {0}, {.max_norm = 1}));
     check_refused<std::logic_error>([&] { tape.backward(y); },
                                     "backward: the values of a parameter of shape (2, 2) are needed but have changed "
-                                    "since forward (version 0, now 1); step the optimizer after backward");
+                                    "since forward (version 0, now 1); look rows up with max_norm before another op "
+                                    "reads the table");
     CHECK(!table.has_gradient());
+}
+
+TEST_CASE("embedding: whoever changed a table before backward is told what to do [8.4]") {
+    const std::string kLookUp = "look rows up with max_norm before another op reads the table";
+    const std::string kStep = "step the optimizer after backward";
+    const auto refused = [](const std::function<void(Tape&, const Parameter&)>& change, const std::string& rest) {
+        const Parameter table(full({4, 2}, 5)), other(ones({4, 2}));
+        Tape before;  // what it does to the table counts no more
+        embedding(before, table, {3}, {.max_norm = 2});
+        Tape tape;
+        const Var tied = sum(tape.leaf(table) * tape.leaf(other));
+        change(tape, table);
+        check_refused<std::logic_error>(
+            [&] { tape.backward(tied); },
+            "backward: the values of a parameter of shape (4, 2) are needed but have changed since forward " + rest);
+    };
+    const auto look_up = [](Tape& tape, const Parameter& table, const IdArray& ids) {
+        embedding(tape, table, ids, {.max_norm = 1});
+    };
+    const auto step = [](const Parameter& table) { table.mutable_value()(0, 0) = 3; };
+    refused(
+        [&](Tape& tape, const Parameter& table) {
+            look_up(tape, table, {0, 1, 1});
+        },
+        "(version 1, now 2); " + kLookUp);
+    refused(
+        [&](Tape& tape, const Parameter& table) {
+            look_up(tape, table, {0});
+            embedding_bag(tape, table, IdArray{{1, 2}}, {.max_norm = 1});
+        },
+        "(version 1, now 3); " + kLookUp);
+    refused(
+        [&](Tape&, const Parameter& table) {
+            Tape another;
+            look_up(another, table, {0});
+        },
+        "(version 1, now 2); " + kLookUp);
+    refused([&](Tape&, const Parameter& table) { step(table); }, "(version 1, now 2); " + kStep);
+    refused(
+        [&](Tape& tape, const Parameter& table) {
+            step(table);
+            look_up(tape, table, {0});
+        },
+        "(version 1, now 3); " + kLookUp + ", and " + kStep);
 }
 
 TEST_CASE("embedding: a frozen table, an eval tape, and a table frozen after forward get no gradient [8.1] [8.3]") {
