@@ -147,6 +147,14 @@ Node& TapeRecord::leaf_node(const Parameter& parameter, bool needs_grad) {
     return node;
 }
 
+std::vector<Parameter> TapeRecord::trainable_leaves() const {
+    std::vector<Parameter> trainable;
+    for (const Leaf& leaf : leaves) {
+        if (node_of(leaf).needs_grad && leaf.parameter.requires_grad()) trainable.push_back(leaf.parameter);
+    }
+    return trainable;
+}
+
 void TapeRecord::recycle() {
     for (std::size_t i = 0; i < size; ++i) detail::recycle(at(i));
     const std::size_t wanted = std::min({size, last_size, kMostNodes});

@@ -122,8 +122,8 @@ struct TapeRecord {
     std::vector<std::size_t> leaf_slots;  // open addressing from parameter to its position among the leaves + 1
     bool in_backward = false;
 
-    Node& at(std::size_t index) { return chunks[index / kChunk][index % kChunk]; }
-    Node& node_of(const Leaf& leaf) { return at(leaf.node); }
+    Node& at(std::size_t index) const { return chunks[index / kChunk][index % kChunk]; }
+    Node& node_of(const Leaf& leaf) const { return at(leaf.node); }
     /// Appends a node that owns its value.
     Node& add_node(bool needs_grad) {
         if (size == chunks.size() * kChunk) chunks.push_back(std::make_unique<Node[]>(kChunk));
@@ -137,6 +137,8 @@ struct TapeRecord {
     }
     /// The node of a parameter; a new one where it has none yet.
     Node& leaf_node(const Parameter& parameter, bool needs_grad);
+    /// The parameters that need a gradient here.
+    std::vector<Parameter> trainable_leaves() const;
     /// Makes everything ready for the next tape.
     void recycle();
     /// Gives the memory back; only while no tape uses the record.

@@ -36,7 +36,8 @@ const std::string vectors_text =
     "cast 0.0 0.7 0.6 0.1\n";
 
 // The document's model with one layer behind the mean. A copied module shares its weights, so this trains the table of
-// the pipeline itself. visit() tells the parts and their names; parameters(), printing and saving derive from it.
+// the pipeline itself. visit() tells the parts and their names; parameters(), printing and saving derive from it: a
+// part that it forgets is neither trained nor saved. train() below asks once whether there is one.
 class Classifier : public Module {
 public:
     Classifier(const Embedding& embedding, std::int64_t num_classes, Rng& rng)
@@ -103,6 +104,7 @@ void train(const Classifier& model, const EmbeddingPipeline& pipeline) {
     for (int epoch = 1; epoch <= 40; ++epoch) {
         Tape tape(Mode::train);
         const Var loss = cross_entropy(model(tape, pipeline.data), pipeline.data.labels);
+        if (epoch == 1) optimizer.check_holds(tape.trainable_leaves());
         optimizer.zero_grad();
         tape.backward(loss);
         optimizer.step();

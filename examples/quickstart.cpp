@@ -16,6 +16,7 @@ int main() {
     for (int step = 0; step < 100; ++step) {
         Tape tape(Mode::train, rng);  // one per step: it holds this run's values and gradients
         const Var loss = cross_entropy(model(tape, batch.tokens, batch.lengths), liked);
+        if (step == 0) optimizer.check_holds(tape.trainable_leaves());  // did a layer's visit() forget something?
         optimizer.zero_grad();
         tape.backward(loss);
         optimizer.step();

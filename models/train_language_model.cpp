@@ -117,6 +117,7 @@ private:
         const Var loss = cross_entropy(model_(tape, batch.contexts), batch.targets);
         const auto value = static_cast<double>(loss.item());
         if (!std::isfinite(value)) return value;
+        if (result_.examples == 0) optimizer_.check_holds(tape.trainable_leaves(), model_.named_parameters());
         optimizer_.zero_grad();
         tape.backward(loss);
         optimizer_.step();

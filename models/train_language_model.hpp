@@ -60,7 +60,7 @@ struct LanguageModelResult {
 /// on_progress is not called for it.
 /// Throws std::invalid_argument for no examples, a model that is frozen whole, shapes that are not the model's, a
 /// batch_size of 0 and an lr that Adam refuses, std::out_of_range for ids outside the vocabulary; nothing is changed
-/// then.
+/// then. Throws std::logic_error before the first step if the model uses parameters that its visit() forgets.
 LanguageModelResult train_language_model(const NGramLanguageModel& model, const NGrams& data, Rng& rng,
                                          const LanguageModelTraining& options = {});
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <embergrad/engine/system/error.hpp>
@@ -163,6 +164,31 @@ void Optimizer::check_added(const std::vector<Parameter>& added) const {
                                         added[i].shape(), " is also ", place_text(first->second));
         }
     }
+}
+
+std::vector<Parameter> Optimizer::not_held(const std::vector<Parameter>& used) const {
+    groups();  // throws if they were moved away
+    std::unordered_set<const void*> held;
+    for (const Parameter& parameter : parameters_) held.insert(parameter.id());
+    std::vector<Parameter> missing;
+    for (const Parameter& parameter : used) {
+        if (!held.contains(parameter.id())) missing.push_back(parameter);
+    }
+    return missing;
+}
+
+void Optimizer::check_holds(const std::vector<Parameter>& used, const NamedParameters& names) const {
+    std::string missing;
+    for (const Parameter& parameter : not_held(used)) {
+        const auto is_it = [&](const auto& named) { return named.second == parameter; };
+        const auto named = std::find_if(names.begin(), names.end(), is_it);
+        missing += "\n  " + (named != names.end() ? named->first : "one without a name") + " of shape " +
+                   to_string(parameter.shape());
+    }
+    require<std::logic_error>(missing.empty(), name_,
+                              ": parameters were used that it does not hold, and would never be trained:", missing,
+                              "\nlist each in its module's visit() and give it to an optimizer, or call "
+                              "set_requires_grad(false)");
 }
 
 /// "parameter 2 of group 0"; an index behind all groups is in the one being added.

@@ -101,6 +101,15 @@ public:
     /// range or not the optimizer's, and on a parameter it already has; nothing is changed then.
     void add_param_group(ParamGroup group);
 
+    /// Throws std::logic_error unless it holds each of these parameters, and names those that it does not, by `names`
+    /// or by their shapes. With Tape::trainable_leaves() it finds what a model uses but forgot in its visit(), so that
+    /// it would be neither trained nor saved, and nothing would be said. To be called in a training loop's first step:
+    ///     if (step == 0) optimizer.check_holds(tape.trainable_leaves());
+    /// Two optimizers: tables.check_holds(others.not_held(tape.trainable_leaves()))
+    void check_holds(const std::vector<Parameter>& used, const NamedParameters& names = {}) const;
+    /// Those that it does not hold, in their order.
+    std::vector<Parameter> not_held(const std::vector<Parameter>& used) const;
+
     /// Copies of all arrays, counts of steps and options. A parameter is named as in `names` (a model's
     /// named_parameters()); without names, by its position among the parameters of all groups, as in PyTorch. One that
     /// made no step yet has only arrays that are there from the start, as Adagrad's.

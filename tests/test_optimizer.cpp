@@ -473,6 +473,7 @@ void check_moves(const Options& options) {
     CHECK_THROWS_WITH_AS(optimizer.state_dict(), kMoved, std::logic_error);
     CHECK_THROWS_WITH_AS(optimizer.load_state_dict({}), kMoved, std::logic_error);
     CHECK_THROWS_WITH_AS(optimizer.param_groups(), kMoved, std::logic_error);
+    CHECK_THROWS_WITH_AS(optimizer.check_holds({p}), kMoved, std::logic_error);
     CHECK_THROWS_WITH_AS(optimizer.add_param_group({.params = {twin}}), kMoved, std::logic_error);
     CHECK_THROWS_WITH_AS(LRScheduler(optimizer, StepLR{.step_size = 1}), kMoved, std::logic_error);
     optimizer = std::move(other);

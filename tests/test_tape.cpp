@@ -1091,3 +1091,21 @@ TEST_CASE("tape: clear() ends its values and goes on, so that a tape for many ru
     const Var hooked = with_hook(tape.leaf(p), [&] { tape.clear(); });
     check_misuse([&] { tape.backward(sum(hooked)); }, "Tape::clear: not on the way back");
 }
+
+TEST_CASE("tape: the trainable leaves are the parameters that were used, each once, in their order") {
+    const Parameter p(vector({1, 2})), q(vector({3, 4})), frozen(vector({5, 6}), false), table(ones({2, 2}));
+    Tape tape;
+    CHECK(tape.trainable_leaves().empty());
+    const Var y = tape.leaf(q), x = tape.leaf(p), rows = embedding(tape, table, {0});
+    const Var loss = sum(y * tape.leaf(frozen) + x * tape.leaf(q)) + sum(rows) + sum(tape.constant(ones({2})));
+    CHECK(tape.trainable_leaves() == std::vector{q, p, table});
+    tape.backward(loss);
+    CHECK(tape.trainable_leaves() == std::vector{q, p, table});
+    q.set_requires_grad(false);
+    CHECK(tape.trainable_leaves() == std::vector{p, table});
+    tape.clear();
+    CHECK(tape.trainable_leaves().empty());
+    Tape eval(Mode::eval);
+    eval.leaf(p);
+    CHECK(eval.trainable_leaves().empty());
+}

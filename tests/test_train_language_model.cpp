@@ -401,3 +401,31 @@ TEST_CASE("train language model: a model that is frozen whole is refused, an exc
     check_refused<std::invalid_argument>([&] { train_language_model(model, data, rng); },
                                          "train_language_model: every parameter of the model is frozen");
 }
+
+namespace {
+
+class Forgetful : public NGramLanguageModel {
+public:
+    using NGramLanguageModel::NGramLanguageModel;
+    void visit(const Visitor& visit) const override { visit.child("embeddings", embeddings()); }
+};
+
+}  // namespace
+
+TEST_CASE("train language model: a model whose visit forgets layers is refused before the first step") {
+    Rng rng(1);
+    const Forgetful model({.vocab_size = 7, .embedding_dim = 3, .context_size = 2, .hidden_dim = 5}, rng);
+    const Array before = model.embeddings().weight().value();
+    try {
+        train_language_model(model, make_ngrams(kText, 2), rng);
+        FAIL("it was trained");
+    } catch (const std::logic_error& error) {
+        const std::string message = error.what();
+        INFO(message);
+        CHECK(message.starts_with("Adam: parameters were used that it does not hold, and would never be trained:"));
+        for (const char* shape : {"(5, 6)", "(5,)", "(7, 5)", "(7,)"})
+            CHECK(message.find(std::string("\n  one without a name of shape ") + shape + "\n") != message.npos);
+    }
+    check_same(model.embeddings().weight().value(), before);
+    CHECK_FALSE(model.embeddings().weight().has_gradient());
+}
