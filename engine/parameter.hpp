@@ -13,7 +13,8 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
 /// A trainable array. Copies are handles on the same values (so weights can be tied, and optimizers share them);
-/// `clone()` copies the values. Shape and storage never change. Only one thread may write to it at a time.
+/// `clone()` copies the values. Shape and storage change by add_rows() alone. Only one thread may write to it at a
+/// time.
 class Parameter {
 public:
     /// No parameter: every call but `defined()` throws std::logic_error.
@@ -31,6 +32,11 @@ public:
     Array& mutable_value() const;
     /// Copies values in. Throws std::invalid_argument if the shapes differ.
     void assign(const Array& value) const;
+    /// Appends rows to (V, ...): a grown vocabulary. All handles see them, none is frozen; optimizers keep what they
+    /// hold for the others. Pointers to values are stale then, and an open tape that used them does not go back any
+    /// more. Throws std::invalid_argument for a scalar and rows of another shape than (n, ...), std::logic_error while
+    /// there is a gradient (zero_grad() drops it); nothing is changed then.
+    void add_rows(const Array& rows) const;
     /// How often the values were changed.
     std::uint64_t version() const { return state().version.load(std::memory_order_acquire); }
     /// A parameter of its own with the same values, requires_grad and frozen rows; no gradient.

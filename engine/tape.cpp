@@ -111,6 +111,7 @@ void Tape::check_root(const Var& root) const {
     require<std::logic_error>(recording(), "backward: an eval tape records nothing to go back through");
     require<std::logic_error>(root.needs_grad(), "backward: the root does not depend on any trainable parameter");
     require<std::logic_error>(!backward_done_, "backward: a tape goes back once; run forward again on a new tape");
+    record_.check_sizes();
 }
 
 void Tape::go_back(const Var& root, const Array& gradient) {

@@ -139,12 +139,20 @@ Node& TapeRecord::leaf_node(const Parameter& parameter, bool needs_grad) {
     if (slot != 0) return node_of(leaves[slot - 1]);
 
     Node& node = add_node(needs_grad);
-    leaves.push_back({.parameter = parameter, .node = node.index});
+    leaves.push_back({.parameter = parameter, .node = node.index, .size = parameter.size()});
     node.leaf = leaves.size() - 1;
     node.value = &parameter.value();
     node.gradient.bind(parameter.shape(), true);
     slot = leaves.size();
     return node;
+}
+
+void TapeRecord::check_sizes() const {
+    for (const Leaf& leaf : leaves) {
+        require<std::logic_error>(leaf.size == leaf.parameter.size(),
+                                  "backward: rows were added to a parameter since forward, its shape is ",
+                                  leaf.parameter.shape(), " now; add them after backward, or run forward again");
+    }
 }
 
 std::vector<Parameter> TapeRecord::trainable_leaves() const {

@@ -99,6 +99,7 @@ struct alignas(64) Node {
 struct Leaf {
     Parameter parameter;
     std::size_t node;           // its index
+    std::size_t size;           // of the parameter; it grows if rows are added
     std::uint64_t version = 0;  // of the parameter's values, when they were first read
     std::uint64_t renorms = 0;  // its renorm_count() then
     bool version_known = false;
@@ -137,6 +138,8 @@ struct TapeRecord {
     }
     /// The node of a parameter; a new one where it has none yet.
     Node& leaf_node(const Parameter& parameter, bool needs_grad);
+    /// Throws std::logic_error if rows were added to a parameter since: ways back are made for the old shape.
+    void check_sizes() const;
     /// The parameters that need a gradient here.
     std::vector<Parameter> trainable_leaves() const;
     /// Makes everything ready for the next tape.

@@ -28,6 +28,16 @@ void EmbeddingTable::set_padding_idx(std::optional<std::int64_t> padding_idx) {
     if (padding_idx_ && *padding_idx_ < 0) *padding_idx_ += static_cast<std::int64_t>(num_embeddings());
 }
 
+void EmbeddingTable::add_rows(Extent count, Rng& rng, double mean, double std) const {
+    require(count.value() >= 0, "add_rows: the number of rows must not be negative, but got ", count.value());
+    require(std >= 0, "add_rows: std must not be negative, but got ", std);
+    const Shape added{static_cast<std::size_t>(count.value()), embedding_dim()};
+    weight_.add_rows(zeros(added));  // nothing is drawn where it is refused
+    Array& table = weight_.mutable_value();
+    std::generate_n(table.data() + table.size() - element_count(added), element_count(added),
+                    [&] { return static_cast<Real>(mean + std * rng.normal()); });
+}
+
 void EmbeddingTable::init_normal(Rng& rng, double mean, double std) const {
     init_with([&](const Parameter& table) { init::normal(table, rng, mean, std); });
 }

@@ -32,6 +32,12 @@ public:
     void unfreeze_rows(const IdArray& rows) const { weight_.unfreeze_rows(rows); }
     void unfreeze_rows() const { weight_.unfreeze_rows(); }
 
+    /// Appends rows (n, D), the ids V .. V + n - 1, as Parameter::add_rows does: whoever shares the table sees them,
+    /// and optimizers go on. The padding row and frozen rows stay what they are.
+    void add_rows(const Array& rows) const { weight_.add_rows(rows); }
+    /// So many, drawn from N(mean, std^2). Throws std::invalid_argument for a negative count or std, and as the other.
+    void add_rows(Extent count, Rng& rng, double mean = 0, double std = 1) const;
+
     const Parameter& weight() const { return weight_; }
     std::size_t num_embeddings() const { return weight_.shape()[0]; }
     std::size_t embedding_dim() const { return weight_.shape()[1]; }

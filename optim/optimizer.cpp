@@ -79,6 +79,7 @@ std::span<const HeldGroup> Optimizer::param_groups() const { return groups(); }
 void Optimizer::step() {
     check_options();
     check_gradients();
+    fit_to_added_rows();
     std::size_t index = 0;
     for (const ParamGroup& group : groups()) {
         for (const Parameter& parameter : group.params) {
@@ -87,6 +88,22 @@ void Optimizer::step() {
                 update(index, parameter, group);
             }
             ++index;
+        }
+    }
+}
+
+/// What is kept for a parameter, in its shape: it may have been given rows since.
+Array Optimizer::fitted(std::size_t index, const Array& kept) const {
+    if (kept.shape() == parameters_[index].shape()) return kept;
+    Array grown = full(parameters_[index].shape(), states_[index].first_value);
+    std::copy_n(kept.data(), kept.size(), grown.data());
+    return grown;
+}
+
+void Optimizer::fit_to_added_rows() {
+    for (std::size_t index = 0; index < states_.size(); ++index) {
+        for (std::optional<Array>& array : states_[index].kept) {
+            if (array && array->shape() != parameters_[index].shape()) array = fitted(index, *array);
         }
     }
 }

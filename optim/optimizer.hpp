@@ -80,7 +80,8 @@ struct OptimizerState {
 
 /// Changes parameters by their gradients. Each parameter has a state of its own, made at its first step. Frozen rows
 /// (Parameter::freeze_rows) keep their bits and have no state: a step that finds a row frozen drops its, and it
-/// starts anew when the row is trained again.
+/// starts anew when the row is trained again. Rows that were added (Parameter::add_rows) have a state of their own from
+/// the next step on, as if they had had no gradient so far; the others keep theirs.
 /// One that was moved from throws std::logic_error in every call.
 class Optimizer {
 public:
@@ -177,6 +178,8 @@ private:
     void check_options() const;
     void check_gradients() const;
     std::string place_text(std::size_t index) const;
+    Array fitted(std::size_t index, const Array& kept) const;
+    void fit_to_added_rows();
     void respect_frozen_rows(std::size_t index, const Parameter& parameter);
     void forget_frozen_rows(std::size_t index);
     std::vector<std::string> parameter_names(const NamedParameters& names) const;

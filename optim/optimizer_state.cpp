@@ -92,7 +92,7 @@ void Optimizer::save_kept(OptimizerState& to, std::size_t g, std::size_t index, 
     for (std::size_t k = 0; k < kept_names_.size(); ++k) {
         const std::string array_name = prefix + std::string(kept_names_[k]);
         if (state.kept[k])
-            to.tensors.emplace_back(array_name, *state.kept[k]);
+            to.tensors.emplace_back(array_name, fitted(index, *state.kept[k]));
         else if (keeps(k, state.step, groups()[g]))
             to.tensors.emplace_back(array_name, full(parameters_[index].shape(), state.first_value));
     }
