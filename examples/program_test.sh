@@ -108,7 +108,7 @@ check_interruptions() {  # check_interruptions LARGE -- OPTIONS...: with LARGE a
 check_memory() {  # check_memory OPTIONS...: that no machine has
     run "$@" --dim 65536 --hidden 65536
     check 'more memory than there is is refused' refused 1 'GiB of memory'
-    check 'with the machine'"'"'s own' says 'but this machine has'
+    check 'with the machine'"'"'s own' says 'but there are'
 }
 check_terminal() {  # check_terminal KEPT OPTIONS...: on one of 80 columns, epochs stay as lines and the bar fits
     command -v script >/dev/null || { echo 'skipped: script is not installed' && return; }
