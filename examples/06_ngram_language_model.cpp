@@ -151,6 +151,24 @@ void writing(const NGramLanguageModel& model, const Vocabulary& vocabulary, Rng&
           "a suppressed word is never drawn");
 }
 
+void tied_weights(const NGrams& data, const Vocabulary& vocabulary, Rng& rng) {
+    // The model has two vectors for each word: one that is looked up, and a row of the last layer that scores the word.
+    // Where both have one length, one table can be both (Press and Wolf 2017). A Linear around a Parameter shares it:
+    // the table is trained from both sides, and counts once.
+    constexpr std::size_t d = 16;
+    const Embedding embeddings(vocabulary.size(), d, rng);
+    const Linear hidden(kContext * d, d, rng), head(embeddings.weight());
+
+    Tape tape(Mode::train);
+    const Var contexts = flatten(embeddings(tape, data.contexts), 1);  // (B, n D)
+    const Var logits = head(relu(hidden(contexts)));                   // (B, V)
+    tape.backward(cross_entropy(logits, data.targets));
+    std::cout << "logits: " << to_string(logits.shape()) << ", one table of "
+              << to_string(embeddings.weight().grad().shape()) << '\n';
+    //> logits: (82, 17), one table of (17, 16)
+    check(head.weight() == embeddings.weight(), "the two layers hold one parameter");
+}
+
 }  // namespace
 
 int main() {
@@ -164,4 +182,5 @@ int main() {
     training(model, data, rng);
     perplexity(model, data, vocabulary);
     writing(model, vocabulary, rng);
+    tied_weights(data, vocabulary, rng);
 }

@@ -6,7 +6,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
 Embedding::Embedding(Parameter weight, const EmbeddingOptions& options)
-    : EmbeddingTable(std::move(weight)), options_(options) {
+    : EmbeddingTable(checked_table("Embedding", std::move(weight))), options_(options) {
     check_embedding_options(options, num_embeddings());
     set_padding_idx(options.padding_idx);
     options_.padding_idx = padding_idx();

@@ -13,6 +13,10 @@ public:
     /// Draws the table from N(0, 1); the padding row is zero.
     /// Throws std::invalid_argument for negative sizes and for options that do not fit (check_embedding_options).
     Embedding(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingOptions& options = {});
+    /// Around a (V, D) table that is there already, which the two share as it is: padding row, frozen rows and
+    /// requires_grad are the parameter's. Throws std::invalid_argument for another shape and for options that do not
+    /// fit.
+    explicit Embedding(Parameter weight, const EmbeddingOptions& options = {});
 
     /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default,
     /// because neither choice goes without saying. Throws std::invalid_argument for another shape and for options that
@@ -28,8 +32,6 @@ public:
     std::string describe() const override;
 
 private:
-    Embedding(Parameter weight, const EmbeddingOptions& options);
-
     EmbeddingOptions options_;
 };
 

@@ -6,7 +6,7 @@
 namespace embergrad::inline EMBERGRAD_PRECISION {
 
 EmbeddingBag::EmbeddingBag(Parameter weight, const EmbeddingBagOptions& options)
-    : EmbeddingTable(std::move(weight)), options_(options) {
+    : EmbeddingTable(checked_table("EmbeddingBag", std::move(weight))), options_(options) {
     check_embedding_bag_options(options, num_embeddings());
     set_padding_idx(options.padding_idx);
     options_.padding_idx = padding_idx();

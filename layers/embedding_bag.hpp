@@ -19,6 +19,10 @@ public:
     /// Draws the table from N(0, 1); the padding row is zero.
     /// Throws std::invalid_argument for negative sizes and for options that do not fit (check_embedding_bag_options).
     EmbeddingBag(Extent num_embeddings, Extent embedding_dim, Rng& rng, const EmbeddingBagOptions& options = {});
+    /// Around a (V, D) table that is there already, which the two share as it is: padding row, frozen rows and
+    /// requires_grad are the parameter's. Throws std::invalid_argument for another shape and for options that do not
+    /// fit.
+    explicit EmbeddingBag(Parameter weight, const EmbeddingBagOptions& options = {});
 
     /// Takes a (V, D) table as it is, padding row included; never the caller's own memory. `freeze` has no default.
     /// Throws std::invalid_argument for another shape and for options that do not fit.
@@ -47,8 +51,6 @@ public:
     std::string describe() const override;
 
 private:
-    EmbeddingBag(Parameter weight, const EmbeddingBagOptions& options);
-
     EmbeddingBagOptions options_;
 };
 

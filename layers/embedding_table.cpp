@@ -18,6 +18,12 @@ Parameter EmbeddingTable::empty_table(std::string_view layer, Extent num_embeddi
     return Parameter(Array(shape));
 }
 
+Parameter EmbeddingTable::checked_table(std::string_view layer, Parameter weight) {
+    require(weight.defined(), layer, ": the weight is an empty handle; construct it from an array");
+    require(weight.shape().size() == 2, layer, ": the weight must be (V, D), not ", weight.shape());
+    return weight;
+}
+
 Parameter EmbeddingTable::checked_table(std::string_view layer, Array table, bool freeze) {
     require(table.dimension() == 2, layer, "::from_pretrained: the table must be (V, D), not ", table.shape());
     return Parameter(std::move(table), !freeze);

@@ -53,7 +53,8 @@ protected:
 
     /// A table not yet filled. Throws std::invalid_argument, in the name of `layer`, for negative sizes.
     static Parameter empty_table(std::string_view layer, Extent num_embeddings, Extent embedding_dim);
-    /// Throws std::invalid_argument, in the name of `layer`, unless the table is (V, D).
+    // These throw std::invalid_argument, in the name of `layer`, unless the table is (V, D).
+    static Parameter checked_table(std::string_view layer, Parameter weight);
     static Parameter checked_table(std::string_view layer, Array table, bool freeze);
 
 private:

@@ -2,6 +2,7 @@
 #include <embergrad/layers/linear.hpp>
 
 #include <cmath>
+#include <utility>
 
 #include <embergrad/engine/system/error.hpp>
 #include <embergrad/layers/init.hpp>
@@ -19,6 +20,19 @@ Linear::Linear(Extent in_features, Extent out_features, Rng& rng, const LinearOp
     init::fan_in_uniform(weight_, rng);
     const double bound = 1 / std::sqrt(static_cast<double>(in));
     if (bias_.defined()) init::uniform(bias_, rng, -bound, bound);
+}
+
+Linear::Linear(Parameter weight, Parameter bias) : weight_(std::move(weight)), bias_(std::move(bias)) {
+    require(weight_.defined(), "Linear: the weight is an empty handle; construct it from an array");
+    require(weight_.shape().size() == 2, "Linear: the weight must be (out, in), not ", weight_.shape());
+    require(!bias_.defined() || bias_.shape() == Shape{out_features()}, "Linear: the bias for a weight of shape ",
+            weight_.shape(), " must be ", Shape{out_features()}, ", not ", bias_.defined() ? bias_.shape() : Shape{});
+}
+
+Linear Linear::from_weights(Array weight) { return Linear(Parameter(std::move(weight))); }
+
+Linear Linear::from_weights(Array weight, Array bias) {
+    return Linear(Parameter(std::move(weight)), Parameter(std::move(bias)));
 }
 
 Var Linear::operator()(Var x) const {

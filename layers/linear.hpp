@@ -20,6 +20,13 @@ class Linear : public Layer {
 public:
     /// Throws std::invalid_argument for negative sizes.
     Linear(Extent in_features, Extent out_features, Rng& rng, const LinearOptions& options = {});
+    /// Around weights that are there already, which it shares: `Linear head(embedding.weight())` ties the two. weight:
+    /// (out, in), bias: (out), or not defined() for a layer without one. Throws std::invalid_argument for other shapes.
+    explicit Linear(Parameter weight, Parameter bias = {});
+
+    /// Takes given values, (out, in) and (out), to be trained; without a bias, the layer has none. Errors as above.
+    static Linear from_weights(Array weight);
+    static Linear from_weights(Array weight, Array bias);
 
     Var operator()(Var x) const override;
 

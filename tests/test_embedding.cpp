@@ -348,3 +348,29 @@ TEST_CASE("embedding layer: from_pretrained scales its own table to max_norm, no
         CHECK(norm * norm == doctest::Approx(2).epsilon(1e-5));
     }
 }
+
+TEST_CASE("embedding layer: around a parameter that is there already, which it shares as it is") {
+    const Parameter table(ones({4, 3}), false);
+    table.freeze_rows({1});
+    const Embedding layer(table, {.padding_idx = -1, .max_norm = 5}), again(layer.weight());
+    CHECK(layer.weight() == table);
+    CHECK(again.weight() == table);
+    CHECK(layer.padding_idx() == 3);
+    CHECK(layer.options().max_norm == 5);
+    check_same(row(layer, 3), ones({3}));  // the padding row too
+    CHECK_FALSE(layer.weight().requires_grad());
+    CHECK(layer.weight().frozen_rows() == Ids{1});
+    init::constant(layer.weight(), 2);
+    Tape tape;
+    check_same(again(tape, {0}).value(), full({1, 3}, 2));
+}
+
+TEST_CASE("embedding layer: a parameter that is no table is refused") {
+    check_refused<std::invalid_argument>([&] { Embedding{Parameter()}; },
+                                         "Embedding: the weight is an empty handle; construct it from an array");
+    for (const Shape& shape : {Shape{}, Shape{3}, Shape{1, 2, 3}}) {
+        check_refused<std::invalid_argument>([&] { Embedding(Parameter(zeros(shape))); },
+                                             "Embedding: the weight must be (V, D), not " + to_string(shape));
+    }
+    CHECK_THROWS_AS(Embedding(Parameter(zeros({2, 3})), {.padding_idx = 2}), std::invalid_argument);
+}

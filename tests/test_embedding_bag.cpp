@@ -169,3 +169,18 @@ TEST_CASE("embedding bag layer: describes itself by its mode and what is not the
         EmbeddingBag(10, 3, rng, all).describe() ==
         "EmbeddingBag(10, 3, mode=sum, max_norm=1.5, norm_type=1, scale_grad_by_freq=true, include_last_offset=true)");
 }
+
+TEST_CASE("embedding bag layer: around a parameter that is there already, which it shares as it is") {
+    const Parameter table(ones({4, 3}));
+    const EmbeddingBag layer(table, {.mode = BagMode::sum, .padding_idx = 0});
+    CHECK(layer.weight() == table);
+    CHECK(layer.padding_idx() == 0);
+    check_same(row(layer, 0), ones({3}));  // the padding row too
+    Tape tape;
+    check_same(layer(tape, {{1, 2, 0}}).value(), full({1, 3}, 2));
+    check_refused<std::invalid_argument>([&] { EmbeddingBag{Parameter()}; },
+                                         "EmbeddingBag: the weight is an empty handle; construct it from an array");
+    check_refused<std::invalid_argument>([&] { EmbeddingBag(Parameter(zeros({3}))); },
+                                         "EmbeddingBag: the weight must be (V, D), not (3,)");
+    CHECK_THROWS_AS(EmbeddingBag(table, {.padding_idx = 4}), std::invalid_argument);
+}

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <embergrad/layers/embedding.hpp>
 #include <embergrad/layers/linear.hpp>
 
 #include "support.hpp"
@@ -105,4 +106,62 @@ TEST_CASE("linear layer: what it refuses [3.3]") {
         "linear: cannot apply a weight of shape (2, 3) to an input of shape (4, 5)");
     check_refused<std::invalid_argument>([&] { layer(tape.constant(ones({}))); },
                                          "linear: cannot apply a weight of shape (2, 3) to an input of shape ()");
+}
+
+TEST_CASE("linear layer: around parameters that are there already, which it shares") {
+    Rng rng(8);
+    const Embedding embedding(5, 3, rng);
+    const Parameter bias(ones({5}), false);
+    const Linear head(embedding.weight()), with_bias(embedding.weight(), bias);
+    CHECK(head.weight() == embedding.weight());
+    CHECK(head.in_features() == 3);
+    CHECK(head.out_features() == 5);
+    CHECK_FALSE(head.bias().defined());
+    CHECK(head.describe() == "Linear(3, 5, bias=false)");
+    CHECK(with_bias.bias() == bias);
+    CHECK_FALSE(with_bias.bias().requires_grad());
+    embedding.weight().assign(array({5, 3}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}));
+    Tape tape;
+    const Var x = tape.constant(array({3}, {1, 0, -1}));
+    check_near(head(x).value(), {-2, -2, -2, -2, -2}, 0);
+    check_near(with_bias(x).value(), {-1, -1, -1, -1, -1}, 0);
+}
+
+TEST_CASE("linear layer: from given values, which are trained") {
+    const Array weight = array({2, 3}, {1, 2, 3, 4, 5, 6}), bias = array({2}, {10, 20});
+    const Linear layer = Linear::from_weights(weight, bias), without = Linear::from_weights(weight);
+    Tape tape;
+    const Var x = tape.constant(array({1, 3}, {1, 0, -1}));
+    check_near(layer(x).value(), {8, 18}, 0);
+    check_near(without(x).value(), {-2, -2}, 0);
+    CHECK(layer.weight().value().data() != weight.data());
+    CHECK(layer.parameters().size() == 2);
+    CHECK(without.parameters().size() == 1);
+    for (const Parameter& p : layer.parameters()) CHECK(p.requires_grad());
+    CHECK(Linear::from_weights(zeros({0, 3}), zeros({0})).out_features() == 0);
+}
+
+TEST_CASE("linear layer: weights that do not fit are refused with their shapes") {
+    const Parameter weight(ones({2, 3}));
+    check_refused<std::invalid_argument>([&] { Linear{Parameter()}; },
+                                         "Linear: the weight is an empty handle; construct it from an array");
+    check_refused<std::invalid_argument>([&] { Linear(Parameter(ones({3}))); },
+                                         "Linear: the weight must be (out, in), not (3,)");
+    check_refused<std::invalid_argument>([&] { Linear(weight, Parameter(ones({3}))); },
+                                         "Linear: the bias for a weight of shape (2, 3) must be (2,), not (3,)");
+    check_refused<std::invalid_argument>(
+        [&] {
+            Linear(weight, Parameter(ones({1, 2})));
+        },
+        "Linear: the bias for a weight of shape (2, 3) must be (2,), not (1, 2)");
+    check_refused<std::invalid_argument>(
+        [&] {
+            Linear::from_weights(ones({2, 3, 1}));
+        },
+        "Linear: the weight must be (out, in), not (2, 3, 1)");
+    check_refused<std::invalid_argument>(
+        [&] {
+            Linear::from_weights(ones({2, 3}), ones({}));
+        },
+        "Linear: the bias for a weight of shape (2, 3) must be (2,), not ()");
 }

@@ -55,6 +55,21 @@ public:
     Parameter table_{ones({3, 2})}, bias_{zeros({3})};
 };
 
+/// A table that is looked up, and scores the words at the end.
+class TiedModel : public Module {
+public:
+    explicit TiedModel(Rng& rng) : embedding_(4, 3, rng), head_(embedding_.weight(), Parameter(zeros({4}))) {}
+
+    Var operator()(Tape& tape, const IdArray& ids) const { return head_(embedding_(tape, ids)); }
+    void visit(const Visitor& visit) const override {
+        visit.child("embedding", embedding_);
+        visit.child("head", head_);
+    }
+
+    Embedding embedding_;
+    Linear head_;
+};
+
 Names names(const NamedParameters& named) {
     Names result;
     for (const auto& [name, parameter] : named) result.push_back(name);
@@ -103,6 +118,27 @@ TEST_CASE("module: tied weights that differ in a state are refused") {
                                          "alike in the state");
     state[0].second = state[2].second;
     CHECK_NOTHROW(tied.load_state_dict(state));
+}
+
+TEST_CASE("module: an output layer may be tied to the embedding, and both train the one table [11.3]") {
+    Rng rng(9);
+    const TiedModel model(rng), other(rng);
+    const Parameter table = model.embedding_.weight();
+    CHECK(names(model.named_parameters()) == Names{"embedding.weight", "head.bias"});
+    CHECK(model.parameter_count() == 4 * 3 + 4);
+    CHECK(names(model.state_dict()) == Names{"embedding.weight", "head.weight", "head.bias"});
+    const IdArray ids = {2, 0, 2};
+    check_gradient(model.parameters(), [&](Tape& tape) { return model(tape, ids); });
+
+    other.load_state_dict(model.state_dict());
+    check_same(other.head_.weight().value(), table.value());
+    StateDict state = model.state_dict();
+    state[1].second = zeros({4, 3});
+    check_refused<std::invalid_argument>([&] { other.load_state_dict(state); },
+                                         "load_state_dict: the state does not fit; nothing was loaded:\n"
+                                         "  differing: embedding.weight and head.weight are one array here, and not "
+                                         "alike in the state");
+    check_same(other.head_.weight().value(), table.value());
 }
 
 TEST_CASE("module: one file may hold the model and its optimizer") {
