@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <ostream>
+#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -17,6 +19,7 @@ struct Entry {
     std::string name;
     Parameter array;
     Role role;
+    const Parameter* place;  // where the module holds its handle
 };
 
 /// What a module's visit hands out. Throws std::logic_error if a name is empty or is given to two arrays: saved under
@@ -27,7 +30,7 @@ std::vector<Entry> entries_of(const Module& module, bool with_buffers) {
     const auto take = [&](const std::string& name, const Parameter& array, Role role) {
         require<std::logic_error>(!name.empty(), "Module: an array of shape ", array.shape(), " has no name");
         require<std::logic_error>(names.insert(name).second, "Module: the name ", name, " is given twice");
-        entries.push_back({name, array, role});
+        entries.push_back({name, array, role, &array});
     };
     module.visit(Visitor(take, {}, with_buffers));
     return entries;
@@ -63,7 +66,7 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
     LoadPlan plan;
     const auto arrays = by_name(state, plan);
     std::unordered_set<std::string> wanted;
-    for (const auto& [name, parameter, role] : entries_of(module, true)) {
+    for (const auto& [name, parameter, role, place] : entries_of(module, true)) {
         if (role == Role::temporary) continue;
         wanted.insert(name);
         const auto found = arrays.find(name);
@@ -90,7 +93,7 @@ LoadPlan plan_load(const Module& module, const StateDict& state, bool strict) {
 NamedParameters Module::named_parameters() const {
     NamedParameters named;
     std::unordered_set<const void*> seen;
-    for (const auto& [name, parameter, role] : entries_of(*this, false)) {
+    for (const auto& [name, parameter, role, place] : entries_of(*this, false)) {
         if (role == Role::parameter && seen.insert(parameter.id()).second) named.emplace_back(name, parameter);
     }
     return named;
@@ -124,7 +127,7 @@ void Module::zero_grad(bool set_to_none) const {
 
 StateDict Module::state_dict() const {
     StateDict state;
-    for (const auto& [name, parameter, role] : entries_of(*this, true)) {
+    for (const auto& [name, parameter, role, place] : entries_of(*this, true)) {
         if (role != Role::temporary) state.emplace_back(name, parameter.value());
     }
     return state;
@@ -157,6 +160,63 @@ void Visitor::child(const std::string& name, const Module& child) const {
     };
     const auto grandchild = [&](const std::string& inner, const Module& module) { on_child_(prefix + inner, module); };
     child.visit(Visitor(array, on_child_ ? OnChild(grandchild) : OnChild(), wants_buffers_));
+}
+
+namespace {
+
+/// Refuses a copy that holds a child or a handle of the original's, before the original is changed through it.
+void check_holds_its_own(const Module& copy, const Module& original) {
+    const std::vector<Entry> arrays = entries_of(original, true);
+    std::unordered_map<const Parameter*, const void*> places;
+    for (const Entry& entry : arrays) places.emplace(entry.place, entry.array.id());
+    std::unordered_set<const Module*> children;
+    original.visit(Visitor(
+        no_array, [&](const std::string&, const Module& child) { children.insert(&child); }, false));
+
+    const auto child = [&](const std::string& name, const Module& module) {
+        require<std::logic_error>(!children.contains(&module), "clone: the copy would share the child ", name,
+                                  ": it is held by a pointer; hold it by value, which copies it with its module");
+    };
+    const auto array = [&](const std::string& name, const Parameter& parameter, Role) {
+        const auto held = places.find(&parameter);  // a handle made for visit may lie where another has lain
+        require<std::logic_error>(
+            held == places.end() || held->second != parameter.id(), "clone: the copy would share ", name,
+            ": its Parameter is held by a pointer; hold it by value, which copies it with ", "its module");
+    };
+    copy.visit(Visitor(array, child));
+}
+
+void rebind(const Parameter& handle, const Parameter& to) {
+    // visit() shows handles to be read. This one lies in a copy that clone() has made and not yet given away, so that
+    // it may be replaced: as a new object, which is legal for a const member too.
+    auto* const place = const_cast<Parameter*>(&handle);
+    std::destroy_at(place);
+    std::construct_at(place, to);
+}
+
+}  // namespace
+
+void Module::unshare(const Module& original) {
+    const Module& copy = *this;
+    require<std::logic_error>(typeid(copy) == typeid(original), "clone: this ", original.describe(),
+                              " is of a class derived from the one it is cloned as");
+    check_holds_its_own(copy, original);
+    const std::vector<Entry> shared = entries_of(original, true);
+    std::unordered_set<const void*> ids;
+    for (const Entry& entry : shared) ids.insert(entry.array.id());
+
+    std::unordered_map<const void*, Parameter> own;  // the copy's, by the original's ids
+    copy.visit(Visitor([&](const std::string&, const Parameter& array, Role) {
+        if (!array.defined() || !ids.contains(array.id())) return;
+        const auto [entry, is_new] = own.try_emplace(array.id());
+        if (is_new) entry->second = array.clone();
+        rebind(array, entry->second);
+    }));
+    for (const Entry& entry : entries_of(copy, true)) {
+        require<std::logic_error>(!entry.array.defined() || !ids.contains(entry.array.id()),
+                                  "clone: the copy would share ", entry.name, ": visit must be given the Parameter ",
+                                  "that the module holds, not a copy of it");
+    }
 }
 
 namespace {

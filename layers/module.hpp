@@ -51,7 +51,7 @@ private:
 };
 
 /// A layer or a model. Forward is const: values of a run live on its tape, weights behind shared handles (a copied
-/// module shares its weights).
+/// module shares its weights; clone() copies them too).
 class Module {
 public:
     virtual ~Module() = default;
@@ -93,9 +93,26 @@ protected:
     using Loaded = std::function<const Array*(const std::string& name)>;
 
 private:
+    template <std::derived_from<Module> M>
+    friend M clone(const M& module);
+    /// Gives this, a copy of `original`, arrays of its own.
+    void unshare(const Module& original);
+
     /// For modules that work out a buffer from other arrays: called when load_state_dict has copied those in.
     virtual void after_load(const Loaded&) const {}
 };
+
+/// A module of its own with the same values, as PyTorch's copy.deepcopy gives it: every array that visit() names is
+/// copied, buffers too, with requires_grad and frozen rows; what was tied is tied again in the clone. Gradients are not
+/// copied, and an optimizer knows the original's parameters only.
+/// Throws std::logic_error, naming the part, where the copy would share one with the original: a child or an array that
+/// the module holds by a pointer, or hands to visit by value. (Arrays that visit() does not name stay shared.)
+template <std::derived_from<Module> M>
+M clone(const M& module) {
+    M copy = module;
+    static_cast<Module&>(copy).unshare(module);
+    return copy;
+}
 
 /// One line a layer: its name, what it is, how many parameters it has, and how many of them are frozen.
 ///     TextClassifier                                        1,297,157

@@ -1,9 +1,26 @@
 // Sequential: one layer after the other.
 #include <embergrad/layers/sequential.hpp>
 
+#include <utility>
+
 #include <embergrad/engine/system/error.hpp>
 
 namespace embergrad::inline EMBERGRAD_PRECISION {
+
+Sequential::Sequential(const Sequential& other) : Layer(other) {
+    for (std::size_t i = 0; i < other.size(); ++i) {
+        const Copier copy = other.copiers_[i];
+        push_back(copy != nullptr ? copy(*other.layers_[i]) : other.layers_[i], copy);
+    }
+}
+
+Sequential& Sequential::operator=(const Sequential& other) { return *this = Sequential(other); }
+
+void Sequential::push_back(Held layer, Copier copy) {
+    copiers_.reserve(layers_.size() + 1);  // what throws must not leave one list longer than the other
+    layers_.push_back(std::move(layer));
+    copiers_.push_back(copy);
+}
 
 Var Sequential::operator()(Var x) const {
     for (const auto& layer : layers_) x = (*layer)(x);

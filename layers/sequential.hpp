@@ -19,6 +19,11 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 class Sequential : public Layer {
 public:
     Sequential() = default;
+    /// Copies the layers, which share their weights as copied layers do.
+    Sequential(const Sequential& other);
+    Sequential(Sequential&& other) noexcept = default;
+    Sequential& operator=(const Sequential& other);
+    Sequential& operator=(Sequential&& other) noexcept = default;
     template <class... Layers>
     requires(sizeof...(Layers) > 0 && (std::derived_from<std::decay_t<Layers>, Layer> && ...) &&
              !(sizeof...(Layers) == 1 &&
@@ -29,7 +34,13 @@ public:
     /// Puts a layer behind the last.
     template <class L>
     requires std::derived_from<std::decay_t<L>, Layer>
-    void append(L&& layer) { layers_.push_back(std::make_shared<std::decay_t<L>>(std::forward<L>(layer))); }
+    void append(L&& layer) {
+        using Own = std::decay_t<L>;
+        Copier copy = nullptr;
+        if constexpr (std::copy_constructible<Own>)
+            copy = [](const Layer& other) -> Held { return std::make_shared<Own>(static_cast<const Own&>(other)); };
+        push_back(std::make_shared<Own>(std::forward<L>(layer)), copy);
+    }
 
     Var operator()(Var x) const override;
     std::size_t size() const { return layers_.size(); }
@@ -39,7 +50,13 @@ public:
     std::string describe() const override { return "Sequential"; }
 
 private:
-    std::vector<std::shared_ptr<const Layer>> layers_;
+    using Held = std::shared_ptr<const Layer>;
+    using Copier = Held (*)(const Layer& layer);  // nullptr: copies of this share a layer that cannot be copied
+
+    void push_back(Held layer, Copier copy);
+
+    std::vector<Held> layers_;
+    std::vector<Copier> copiers_;  // one for each layer
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -1,5 +1,6 @@
 // Sequential, and the layers without parameters that it is mostly made of.
 #include <cmath>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -129,4 +130,35 @@ TEST_CASE("dropout layer: draws on a training tape, is the identity on an eval t
     CHECK(std::abs(sum / 1000 - 1) < 0.08);
     check_same(Dropout(0.2)(eval.constant(x)).value(), x);
     check_same(Dropout(0)(train.constant(x)).value(), x);
+}
+
+TEST_CASE("sequential: a copy has layers of its own, which share their weights") {
+    Rng rng(5);
+    Sequential original{Linear(2, 2, rng), Sequential{Linear(2, 1, rng)}, Plus(1)};
+    Sequential copy = original;
+    CHECK(copy.parameters() == original.parameters());
+    for (std::size_t i = 0; i < copy.size(); ++i) CHECK(&copy[i] != &original[i]);
+    CHECK(&dynamic_cast<const Sequential&>(copy[1])[0] != &dynamic_cast<const Sequential&>(original[1])[0]);
+    copy.append(Plus(5));
+    CHECK(copy.size() == 4);
+    CHECK(original.size() == 3);
+    original = copy;
+    CHECK(original.size() == 4);
+    CHECK(&original[3] != &copy[3]);
+    const Sequential& itself = original;
+    original = itself;
+    CHECK(original.size() == 4);
+    const Sequential moved = std::move(original);
+    CHECK(moved.size() == 4);
+    CHECK(moved.parameters() == copy.parameters());
+}
+
+TEST_CASE("sequential: a layer that cannot be copied is shared by copies") {
+    struct Unique : Plus {
+        explicit Unique(Real number) : Plus(number), own(std::make_unique<int>(1)) {}
+        std::unique_ptr<int> own;
+    };
+    const Sequential original{Unique(4)}, copy = original;
+    CHECK(applied(copy, 3) == 7);
+    CHECK(&copy[0] == &original[0]);
 }
