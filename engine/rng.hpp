@@ -7,6 +7,8 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <embergrad/engine/system/config.hpp>
@@ -45,6 +47,13 @@ public:
 
     /// Another generator, far from this one: for a thread, a worker, a second purpose.
     Rng split() { return Rng((*this)()); }
+
+    /// Where the generator is, as text: its four words and, if one is drawn already, the next normal number, 16
+    /// hexadecimal digits each. It fits into the metadata of a file of weights: {{"rng", rng.state()}}.
+    std::string state() const;
+    /// Goes on from there, with the same draws. Throws std::invalid_argument for what is no such text, and for four
+    /// words of 0, after which only zeros would come; nothing is changed then.
+    void set_state(std::string_view state);
 
 private:
     std::array<std::uint64_t, 4> state_;

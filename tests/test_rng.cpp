@@ -10,6 +10,7 @@
 #include <random>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <embergrad/engine/rng.hpp>
@@ -206,4 +207,51 @@ TEST_CASE("rng: serves the standard library's distributions") {
         CHECK(x >= 1);
         CHECK(x <= 6);
     }
+}
+
+TEST_CASE("rng: its state can be saved and set, the normal number that is drawn already too") {
+    Rng rng(42);
+    for (int drawn = 0; drawn < 5; ++drawn) {
+        const std::string state = rng.state();
+        CHECK(state.size() == (drawn % 2 == 0 ? 67 : 84));  // after an odd number of normals one is kept
+        Rng resumed(7), copy = rng;
+        resumed.normal();  // what it kept itself is gone
+        resumed.set_state(state);
+        CHECK(resumed.state() == state);
+        for (int i = 0; i < 3; ++i) CHECK(resumed.normal() == copy.normal());
+        CHECK(resumed() == copy());
+        CHECK(resumed.uniform() == copy.uniform());
+        CHECK(resumed.below(1000) == copy.below(1000));
+        CHECK(rng.state() == state);
+        rng.normal();
+    }
+    rng.set_state("0000000000000000 0000000000000001 0000000000000000 000000000000000a");
+    CHECK(rng.state() == "0000000000000000 0000000000000001 0000000000000000 000000000000000a");
+}
+
+TEST_CASE("rng: what is no state is refused, and the generator is as before") {
+    Rng rng(1);
+    rng.normal();
+    const std::string before = rng.state(), zeros(16, '0'), word = "0123456789abcdef";
+    const std::string all_zero = zeros + " " + zeros + " " + zeros + " " + zeros;
+    const auto refused = [&](const std::string& state, const std::string& message) {
+        INFO(state);
+        CHECK_THROWS_WITH_AS(rng.set_state(state), message.c_str(), std::invalid_argument);
+        CHECK(rng.state() == before);
+    };
+    for (const std::string& state : {all_zero, all_zero + " 3ff0000000000000"})
+        refused(state, "Rng::set_state: four words of 0 are no state: only zeros would be drawn after it");
+    const std::string needs =
+        "Rng::set_state: needs 4 or 5 words of 16 hexadecimal digits, as state() gives them, but got ";
+    const std::string three = word + " " + word + " " + word, four = three + " " + word;
+    for (const std::string& state :
+         {std::string(), std::string("42"), three, three + " ", three + " 123", four + " ", " " + four, four + "\n",
+          three + "  " + word, three + "," + word, three + " 0123456789abcdeg", three + " -123456789abcdef",
+          three + " +123456789abcdef", three + " 0x23456789abcdef"}) {
+        refused(state, needs + std::to_string(state.size()) + " characters: " + state);
+    }
+    const std::string six = four + " " + word + " " + word;
+    refused(six, needs + "101 characters: " + six.substr(0, 100) + "...");
+    refused(four + " 7ff8000000000000", "Rng::set_state: the normal number in " + four + " 7ff8000000000000 is nan");
+    refused(four + " fff0000000000000", "Rng::set_state: the normal number in " + four + " fff0000000000000 is -inf");
 }
