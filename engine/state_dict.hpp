@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,5 +16,21 @@ using StateDict = std::vector<std::pair<std::string, Array>>;
 
 /// Parameters under their names, as a model lists them.
 using NamedParameters = std::vector<std::pair<std::string, Parameter>>;
+
+/// What stands under a name (the first, if there are several). Throws std::out_of_range that says which names are like
+/// it, or which there are.
+const Array& at(const StateDict& state, std::string_view name);
+Array& at(StateDict& state, std::string_view name);
+const Parameter& at(const NamedParameters& parameters, std::string_view name);
+/// The same, or nullptr if there is nothing under the name.
+const Array* find(const StateDict& state, std::string_view name);
+Array* find(StateDict& state, std::string_view name);
+const Parameter* find(const NamedParameters& parameters, std::string_view name);
+
+// Of a state that is about to go, the value itself: at(model.state_dict(), "head.weight").
+Array at(StateDict&& state, std::string_view name);
+Parameter at(NamedParameters&& parameters, std::string_view name);
+const Array* find(StateDict&& state, std::string_view name) = delete;
+const Parameter* find(NamedParameters&& parameters, std::string_view name) = delete;
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -138,11 +138,7 @@ LoadedKeys Module::load_state_dict(const StateDict& state, bool strict) const {
     require(plan.problems.empty(), "load_state_dict: the state does not fit; nothing was loaded:", plan.problems);
     for (const auto& [parameter, array] : plan.copies) parameter.assign(*array);
     const auto loaded_in = [&](const std::string& prefix) {
-        return [&state, prefix](const std::string& name) -> const Array* {
-            const auto named = [&](const auto& entry) { return entry.first == prefix + name; };
-            const auto found = std::find_if(state.begin(), state.end(), named);
-            return found != state.end() ? &found->second : nullptr;
-        };
+        return [&state, prefix](const std::string& name) -> const Array* { return find(state, prefix + name); };
     };
     const auto tell = [&](const std::string& name, const Module& child) { child.after_load(loaded_in(name + ".")); };
     visit(Visitor(no_array, tell, false));
