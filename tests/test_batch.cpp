@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include <embergrad/engine/rng.hpp>
@@ -125,4 +128,92 @@ TEST_CASE("batches: temporary sequences or labels do not compile") {
     static_assert(!std::constructible_from<Batches, Sequences&, Ids, int>);
     static_assert(!std::constructible_from<Batches, Sequences&, Ids, int, BatchOptions, Rng&>);
     static_assert(!std::constructible_from<Batches, Sequences, Ids&, int, BatchOptions, Rng&>);
+}
+
+TEST_CASE("batches: a run that goes on in mid-epoch sees the batches of the uninterrupted one") {
+    const Sequences sequences = counted(50);
+    const Ids labels = numbered(50);
+    const BatchOptions options{.batch_size = 8, .max_length = 30};
+    Rng uninterrupted(3);
+    std::vector<Ids> expected;  // of three epochs
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        for (const Batch& batch : Batches(sequences, labels, 0, options, uninterrupted)) {
+            expected.push_back(values(batch.tokens));
+            expected.push_back(values(batch.labels));
+            uninterrupted.normal();  // as dropout draws
+        }
+    }
+    for (std::size_t stop = 0; stop <= 7; ++stop) {  // within the second epoch, at its ends too
+        std::vector<Ids> seen;
+        std::map<std::string, std::string> state;
+        const auto see = [&](const Batch& batch, Rng& rng) {
+            seen.push_back(values(batch.tokens));
+            seen.push_back(values(batch.labels));
+            rng.normal();
+        };
+        {
+            Rng rng(3);
+            for (const Batch& batch : Batches(sequences, labels, 0, options, rng)) see(batch, rng);
+            const Batches batches(sequences, labels, 0, options, rng);
+            for (std::size_t i = 0; i < stop; ++i) see(batches[i], rng);
+            state = batches.state_dict(stop);
+            state["rng"] = rng.state();
+        }
+        Rng rng(99);
+        Batches batches(sequences, labels, 0, options);
+        batches.load_state_dict(state);
+        rng.set_state(state.at("rng"));
+        CHECK(batches.position() == stop);
+        CHECK(batches.size() == 7);
+        for (const Batch& batch : batches) see(batch, rng);
+        CHECK(batches.state_dict(3) == Batches(batches).state_dict(3));
+        for (const Batch& batch : Batches(sequences, labels, 0, options, rng)) see(batch, rng);
+        CHECK(seen == expected);
+    }
+}
+
+TEST_CASE("batches: a state in the order given, loaded where it was shuffled") {
+    const Sequences sequences = counted(5);
+    const Ids labels = numbered(5);
+    Rng rng(1);
+    Batches batches(sequences, labels, 0, {.batch_size = 2}, rng);
+    batches.load_state_dict(Batches(sequences, labels, 0, {.batch_size = 2}).state_dict(1));
+    CHECK(labels_in_order(batches) == Ids{2, 3, 4});
+    CHECK(values(batches[0].labels) == Ids{0, 1});
+    CHECK(batches.state_dict(1).at("batches.shuffled_by") == "nothing");
+}
+
+TEST_CASE("batches: a state that does not fit is refused with all that is wrong, and nothing is loaded") {
+    const Sequences sequences = counted(5), more = counted(6);
+    const Ids labels = numbered(5), more_labels = numbered(6);
+    Rng rng(1), other(2);
+    Batches batches(sequences, labels, 0, {.batch_size = 2}, rng);
+    const Ids order = labels_in_order(batches);
+    const auto refused = [&](const std::map<std::string, std::string>& state, const std::string& problems) {
+        const std::string message = "Batches: the state does not fit; nothing was loaded:" + problems;
+        CHECK_THROWS_WITH_AS(batches.load_state_dict(state), message.c_str(), std::invalid_argument);
+        CHECK(batches.position() == 0);
+        CHECK(labels_in_order(batches) == order);
+    };
+    refused(Batches(more, more_labels, 0, {.batch_size = 3, .max_length = 4}, other).state_dict(1),
+            "\n  mismatch: batches.batch_size is 2 here and 3 in the state"
+            "\n  mismatch: batches.max_length is none here and 4 in the state"
+            "\n  mismatch: batches.sequences is 5 here and 6 in the state");
+    refused({{"epoch", "3"}},
+            "\n  missing: batches.batch_size\n  missing: batches.max_length\n  missing: batches.sequences"
+            "\n  missing: batches.position\n  missing: batches.shuffled_by");
+    std::map<std::string, std::string> state = Batches(sequences, labels, 0, {.batch_size = 2}, other).state_dict(3);
+    for (const std::string wrong : {"4", "-1", "", "1x", " 1", "99999999999999999999"}) {
+        state["batches.position"] = wrong;
+        refused(state, "\n  batches.position is '" + wrong + "', no number up to 3");
+    }
+    state["batches.position"] = "3";
+    state["batches.epoch"] = "1";
+    refused(state, "\n  unexpected: batches.epoch");
+    state.erase("batches.epoch");
+    state["batches.shuffled_by"] = "42";
+    refused(state,
+            "\n  batches.shuffled_by: Rng::set_state: needs 4 or 5 words of 16 hexadecimal digits, as state() gives "
+            "them, but got 2 characters: 42");
+    CHECK_THROWS_WITH_AS(batches.state_dict(4), "Batches: 4 batches cannot be done of 3", std::out_of_range);
 }

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
@@ -39,6 +41,16 @@ struct BatchOptions {
 /// are not copied and must outlive this (temporary ones do not compile).
 ///
 ///     for (const Batch& batch : Batches(sequences, labels, padding_id, {.batch_size = 32}, rng)) ...
+///
+/// To go on in mid-epoch with the batches that an uninterrupted run would have seen:
+///
+///     auto state = batches.state_dict(steps);             // so many are done
+///     state["rng"] = rng.state();                         // for dropout, and the epochs to come
+///     save_safetensors(path, model.state_dict(), state);
+///
+///     Batches batches(sequences, labels, padding_id, {.batch_size = 32});
+///     batches.load_state_dict(state);                     // shuffled as it was; begin() is the first that is not done
+///     rng.set_state(state.at("rng"));
 class Batches {
 public:
     /// In the order given. Throws std::invalid_argument for a batch size or max_length of 0, and if there are
@@ -58,10 +70,20 @@ public:
     Batches(std::span<const std::vector<std::int64_t>>, std::vector<std::int64_t>&&, std::int64_t, const BatchOptions&,
             Rng&) = delete;
 
-    /// The number of batches.
+    /// The number of batches of the epoch.
     std::size_t size() const;
     /// Batch `index`, the same each time. Throws std::out_of_range from size() on.
     Batch operator[](std::size_t index) const;
+
+    /// The batch that begin() is: 0, unless load_state_dict has set it.
+    std::size_t position() const { return position_; }
+    /// The order of the sequences and where to go on, as text; names begin with "batches.". done: how many batches of
+    /// the epoch were taken. Throws std::out_of_range for more than size().
+    std::map<std::string, std::string> state_dict(std::size_t done) const;
+    /// Takes back what state_dict gave, for as many sequences and the same options. Names with another beginning are
+    /// passed over. All or nothing: throws std::invalid_argument that lists whatever is missing, unexpected, unreadable
+    /// or does not fit.
+    void load_state_dict(const std::map<std::string, std::string>& state);
 
     class Iterator {
     public:
@@ -84,15 +106,20 @@ public:
         const Batches* batches_;
         std::size_t index_;
     };
-    Iterator begin() const { return {*this, 0}; }
+    /// Begins with batch position().
+    Iterator begin() const { return {*this, position_}; }
     Iterator end() const { return {*this, size()}; }
 
 private:
+    std::map<std::string, std::string> fixed_state() const;
+
     std::span<const std::vector<std::int64_t>> sequences_;
     std::span<const std::int64_t> labels_;
     std::int64_t padding_id_;
     BatchOptions options_;
     std::vector<std::size_t> order_;
+    std::string shuffled_by_;  // the generator's state before it shuffled; empty: in the order given
+    std::size_t position_ = 0;
 };
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION
