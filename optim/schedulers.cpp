@@ -77,7 +77,11 @@ Fields fields(MultiStepLR& s, const Groups&) {
 }
 
 double rate(const ExponentialLR& s, const Moment& at) { return at.base * std::pow(s.gamma, real(at.epoch)); }
-Fields fields(ExponentialLR& s, const Groups&) { return of("ExponentialLR", {not_negative("gamma", s.gamma)}); }
+Fields fields(ExponentialLR& s, const Groups&) {
+    Field gamma = not_negative("gamma", s.gamma);
+    if (std::isnan(s.gamma)) gamma.problem = "gamma is required, got nan";
+    return of("ExponentialLR", {gamma});
+}
 
 double half_cosine(double base, double eta_min, double part) {
     return eta_min + (base - eta_min) * (1 + std::cos(std::numbers::pi * part)) / 2;

@@ -129,7 +129,8 @@ TEST_CASE("schedulers: options out of range are refused at construction [10.11]"
     check_schedule_refused(StepLR{.step_size = 1, .gamma = -1}, "StepLR: gamma must not be negative, got -1");
     check_schedule_refused(MultiStepLR{.milestones = {3, -1}}, "MultiStepLR: a milestone must not be negative, got -1");
     check_schedule_refused(MultiStepLR{.gamma = kNaN}, "MultiStepLR: gamma must not be negative, got nan");
-    check_schedule_refused(ExponentialLR{}, "ExponentialLR: gamma must not be negative, got nan");
+    check_schedule_refused(ExponentialLR{}, "ExponentialLR: gamma is required, got nan");
+    check_schedule_refused(ExponentialLR{.gamma = -1}, "ExponentialLR: gamma must not be negative, got -1");
     check_schedule_refused(CosineAnnealingLR{}, "CosineAnnealingLR: T_max must be at least 1, got 0");
     check_schedule_refused(CosineAnnealingLR{.T_max = 1, .eta_min = kInf},
                            "CosineAnnealingLR: eta_min must not be negative, got inf");
