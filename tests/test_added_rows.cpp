@@ -23,10 +23,6 @@ namespace {
 
 constexpr std::size_t kOld = 4, kAll = 6, kWidth = 3;
 
-Array rows_of(const Array& array, std::size_t begin, std::size_t end) {
-    return slice_rows(array, static_cast<std::int64_t>(begin), static_cast<std::int64_t>(end));
-}
-
 using MakeOptimizer = std::function<std::unique_ptr<Optimizer>(const Parameter&)>;
 
 template <class Opt>
@@ -74,7 +70,7 @@ void add_gradient(const Parameter& table, std::size_t used, int step, bool by_ro
 /// A table that grows between steps, and one that has had all its rows from the start: the same bits.
 void check_grows(const MakeOptimizer& make_optimizer, bool by_rows, bool reload) {
     const Array values = wave({kAll, kWidth}, 40);
-    const Parameter table(rows_of(values, 0, kOld)), twin(values);
+    const Parameter table(slice_rows(values, 0, kOld)), twin(values);
     auto optimizer = make_optimizer(table);
     const auto twins = make_optimizer(twin);
     const auto step = [&](int number, std::size_t used) {
@@ -85,7 +81,7 @@ void check_grows(const MakeOptimizer& make_optimizer, bool by_rows, bool reload)
     };
     for (int number = 1; number <= 3; ++number) step(number, kOld);
     table.zero_grad();
-    table.add_rows(rows_of(values, kOld, kAll));
+    table.add_rows(slice_rows(values, kOld, kAll));
     twin.assign(table.value());  // weight decay has moved its new rows already
     if (reload) {
         const OptimizerState state = optimizer->state_dict();
@@ -138,11 +134,11 @@ TEST_CASE("added rows: all handles see them, also of layers that share the table
     CHECK(embedding.num_embeddings() == 6);
     CHECK(embedding.describe() == "Embedding(6, 3, padding_idx=3)");
     CHECK(tied.shape() == Shape{6, 3});
-    check_same(rows_of(tied.value(), 0, 4), before);
+    check_same(slice_rows(tied.value(), 0, 4), before);
 
     Tape tape;
     const Var out = embedding(tape, {3, 5, 0});
-    check_near(rows_of(out.value(), 1, 2), {4, 5, 6});
+    check_near(slice_rows(out.value(), 1, 2), {4, 5, 6});
     tape.backward(sum(linear(out, tape.leaf(tied))));
     CHECK(tied.grad().shape() == Shape{6, 3});
     Tape alone;
