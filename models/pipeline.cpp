@@ -60,6 +60,10 @@ PretrainedEmbedding make_table(const Vocabulary& vocabulary, Rng& rng, const Pip
 
 Batch EmbeddingPipeline::encode(Texts texts) const { return encode_texts(texts, vocabulary, max_length); }
 
+Batch EmbeddingPipeline::encode(std::initializer_list<BracedText> texts) const {
+    return encode(std::vector<std::string>(texts.begin(), texts.end()));
+}
+
 EmbeddingPipeline create_embedding_pipeline(Texts texts, const IdArray& labels, Rng& rng,
                                             const PipelineOptions& options) {
     check(texts, labels, options);
@@ -72,6 +76,11 @@ EmbeddingPipeline create_embedding_pipeline(Texts texts, const IdArray& labels, 
             .data = std::move(data),
             .pretrained = std::move(table.report),
             .max_length = options.max_length};
+}
+
+EmbeddingPipeline create_embedding_pipeline(std::initializer_list<BracedText> texts, const IdArray& labels, Rng& rng,
+                                            const PipelineOptions& options) {
+    return create_embedding_pipeline(std::vector<std::string>(texts.begin(), texts.end()), labels, rng, options);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -44,6 +45,7 @@ struct EmbeddingPipeline {
     /// Other texts, in the same way: tokens (B, L), lengths (B), no labels. What the vocabulary does not know is
     /// unknown. Also for a part of a large set of texts at a time. Errors as Vocabulary::encode.
     Batch encode(std::span<const std::string> texts) const;
+    Batch encode(std::initializer_list<BracedText> texts) const;
 };
 
 /// Builds the vocabulary of the texts, an embedding with a row for each of its tokens, and one batch of all texts,
@@ -60,6 +62,9 @@ struct EmbeddingPipeline {
 /// that is 0 or not that of the vectors, for a max_length of 0 and what Vocabulary refuses; std::out_of_range for an
 /// unknown word where there is no unknown token.
 EmbeddingPipeline create_embedding_pipeline(std::span<const std::string> texts, const IdArray& labels, Rng& rng,
+                                            const PipelineOptions& options = {});
+/// The same of texts in braces: {"a lovely film", "dull"}.
+EmbeddingPipeline create_embedding_pipeline(std::initializer_list<BracedText> texts, const IdArray& labels, Rng& rng,
                                             const PipelineOptions& options = {});
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

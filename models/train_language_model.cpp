@@ -206,6 +206,10 @@ NGrams make_ngrams(std::span<const std::int64_t> ids, std::size_t context_size) 
     return data;
 }
 
+NGrams make_ngrams(std::initializer_list<std::int64_t> ids, std::size_t context_size) {
+    return make_ngrams(std::span(ids.begin(), ids.size()), context_size);
+}
+
 LanguageModelResult train_language_model(const NGramLanguageModel& model, const NGrams& data, Rng& rng,
                                          const LanguageModelTraining& options) {
     check_examples("train_language_model", model, data, options.batch_size);
@@ -241,6 +245,11 @@ std::vector<std::int64_t> generate(const NGramLanguageModel& model, std::span<co
     }
     text.erase(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(n));
     return text;
+}
+
+std::vector<std::int64_t> generate(const NGramLanguageModel& model, std::initializer_list<std::int64_t> context,
+                                   std::size_t count, Rng& rng, const GenerateOptions& options) {
+    return generate(model, std::span(context.begin(), context.size()), count, rng, options);
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

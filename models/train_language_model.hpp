@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,6 +26,7 @@ struct NGrams {
 /// Every n consecutive tokens of a text with the token that follows, in order: ids.size() - n examples, none of a text
 /// shorter than n + 1. Throws std::invalid_argument for a context_size of 0.
 NGrams make_ngrams(std::span<const std::int64_t> ids, std::size_t context_size);
+NGrams make_ngrams(std::initializer_list<std::int64_t> ids, std::size_t context_size);
 
 /// How far training is, after a step.
 struct LanguageModelProgress {
@@ -85,6 +87,8 @@ struct GenerateOptions {
 /// first. Throws std::invalid_argument for a context shorter than n, options out of range, suppressed ids that leave no
 /// token or logits that are not finite, std::out_of_range for ids outside the vocabulary.
 std::vector<std::int64_t> generate(const NGramLanguageModel& model, std::span<const std::int64_t> context,
+                                   std::size_t count, Rng& rng, const GenerateOptions& options = {});
+std::vector<std::int64_t> generate(const NGramLanguageModel& model, std::initializer_list<std::int64_t> context,
                                    std::size_t count, Rng& rng, const GenerateOptions& options = {});
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

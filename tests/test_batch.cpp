@@ -217,3 +217,14 @@ TEST_CASE("batches: a state that does not fit is refused with all that is wrong,
             "them, but got 2 characters: 42");
     CHECK_THROWS_WITH_AS(batches.state_dict(4), "Batches: 4 batches cannot be done of 3", std::out_of_range);
 }
+
+TEST_CASE("pad_batch: sequences in braces") {
+    const Ids three = {1, 2, 3};
+    CHECK(values(pad_batch({{1, 2}, {5}}, 0).tokens) == Ids{1, 2, 5, 0});
+    CHECK(values(pad_batch({{1, 2}}, 0).tokens) == Ids{1, 2});
+    CHECK(values(pad_batch({{7}}, 0).tokens) == Ids{7});
+    CHECK(values(pad_batch({three, {}, {4}}, 9, 2).tokens) == Ids{1, 2, 9, 9, 4, 9});
+    CHECK(pad_batch({}, 0).tokens.shape() == Shape{0, 0});
+    const Sequences sequences = {{1}, {2}};
+    CHECK(values(pad_batch({sequences}, 0).tokens) == Ids{1, 2});
+}

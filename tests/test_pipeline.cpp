@@ -252,3 +252,15 @@ TEST_CASE("pipeline: labels of any integers, in braces too, but one for each tex
         },
         "create_embedding_pipeline: labels must be (N), not (1, 3)");
 }
+
+TEST_CASE("pipeline: texts in braces") {
+    Rng rng(1), same(1);
+    const std::vector<std::string> texts = {"a b", "b"};
+    const EmbeddingPipeline pipeline = create_embedding_pipeline({"a b", "b"}, {1, 0}, rng, {.embedding_dim = 3});
+    const EmbeddingPipeline other = create_embedding_pipeline(texts, {1, 0}, same, {.embedding_dim = 3});
+    check_same(pipeline.embedding.weight().value(), other.embedding.weight().value());
+    const std::vector<std::int64_t> ids(other.data.tokens.begin(), other.data.tokens.end());
+    check_ids(pipeline.data.tokens, {2, 2}, ids);
+    check_ids(pipeline.encode({"a b", "b"}).tokens, {2, 2}, ids);
+    check_ids(pipeline.encode({"b"}).lengths, {1}, {1});
+}

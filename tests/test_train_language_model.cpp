@@ -389,6 +389,14 @@ TEST_CASE("generate: what it refuses, with the numbers") {
     CHECK(rng() == untouched());
 }
 
+TEST_CASE("train language model: ids in braces") {
+    check_ids(make_ngrams({3, 1, 4, 1}, 2).contexts, {2, 2}, {3, 1, 1, 4});
+    CHECK(make_ngrams({}, 2).size() == 0);
+    Rng rng(1), same(1), weights(2);
+    const NGramLanguageModel model({.vocab_size = 5, .embedding_dim = 2, .context_size = 2}, weights);
+    CHECK(generate(model, {1, 2}, 5, rng) == generate(model, std::vector<std::int64_t>{1, 2}, 5, same));
+}
+
 TEST_CASE("train language model: a model that is frozen whole is refused, an exception leaves no gradients") {
     Rng rng(1);
     const NGramLanguageModel model({.vocab_size = 5, .embedding_dim = 2, .context_size = 2, .hidden_dim = 3}, rng);

@@ -424,3 +424,31 @@ TEST_CASE("vocabulary: a save that fails leaves the old file") {
     CHECK_THROWS_AS(Vocabulary::load(folder / "v"), std::runtime_error);
     CHECK(folder.entries() == 0);
 }
+
+TEST_CASE("vocabulary: texts and ids in braces") {
+    const std::string c = "c";
+    const std::string_view d = "d d";
+    CHECK(tokens_of(Vocabulary::build({"a b", "a"}, no_specials)) == Strings{"a", "b"});
+    CHECK(tokens_of(Vocabulary::build({"a"}, no_specials)) == Strings{"a"});
+    CHECK(tokens_of(Vocabulary::build({"a b", c, d}, no_specials)) == Strings{"d", "a", "b", "c"});
+    CHECK(tokens_of(Vocabulary::build({c}, no_specials)) == Strings{"c"});
+    CHECK(Vocabulary::build({}).size() == 4);
+    const Strings texts = {"a b"};
+    CHECK(tokens_of(Vocabulary::build({texts}, no_specials)) == Strings{"a", "b"});
+    // Texts that are split already; two tokens are not the ends of a string.
+    CHECK(tokens_of(Vocabulary::build({{"a", "b"}, {"a"}}, no_specials)) == Strings{"a", "b"});
+    CHECK(tokens_of(Vocabulary::build({{"a b", "c"}}, no_specials)) == Strings{"a b", "c"});
+    CHECK(tokens_of(Vocabulary::build({{c, c}, {}}, no_specials)) == Strings{"c"});
+    CHECK(tokens_of(Vocabulary::build({{d}, {d}}, no_specials)) == Strings{"d d"});
+
+    const Vocabulary vocabulary = Vocabulary::build({"a b", "a"}, no_specials);
+    const int id = 1;
+    CHECK(vocabulary.decode({0, 1, 0}) == "a b a");
+    CHECK(vocabulary.decode({id}) == "b");
+    CHECK(vocabulary.decode({}).empty());
+    CHECK(vocabulary.decode(vocabulary.encode({"b", "a"})) == "b a");
+    CHECK(vocabulary.decode(IdArray{1, 0}) == "b a");
+    CHECK_THROWS_WITH_AS(vocabulary.decode({0, 7}),
+                         "Vocabulary::decode: id 7 at position 1 is outside a vocabulary of 2 tokens",
+                         std::out_of_range);
+}

@@ -98,6 +98,11 @@ Batch pad_batch(Sequences sequences, std::int64_t padding_id, std::optional<std:
     return gather(sequences, detail::in_order(sequences.size()), padding_id, max_length);
 }
 
+Batch pad_batch(std::initializer_list<std::vector<std::int64_t>> sequences, std::int64_t padding_id,
+                std::optional<std::size_t> max_length) {
+    return pad_batch(Sequences(sequences.begin(), sequences.size()), padding_id, max_length);
+}
+
 Batches::Batches(Sequences sequences, std::span<const std::int64_t> labels, std::int64_t padding_id,
                  const BatchOptions& options)
     : sequences_(sequences), labels_(labels), padding_id_(padding_id), options_(options) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -25,6 +26,9 @@ struct Batch {
 /// One batch of all these sequences, without labels. Ids after the first max_length are cut off. Empty sequences get
 /// length 0; if all are empty, tokens has shape (B, 0). Throws std::invalid_argument for a max_length of 0.
 Batch pad_batch(std::span<const std::vector<std::int64_t>> sequences, std::int64_t padding_id,
+                std::optional<std::size_t> max_length = {});
+/// The same in braces: pad_batch({{1, 2, 3}, {4}}, padding_id).
+Batch pad_batch(std::initializer_list<std::vector<std::int64_t>> sequences, std::int64_t padding_id,
                 std::optional<std::size_t> max_length = {});
 
 namespace detail {

@@ -101,6 +101,16 @@ Vocabulary Vocabulary::build(std::span<const std::vector<std::string>> texts, co
     return keep(count_words(texts), Vocabulary(options), options);
 }
 
+Vocabulary Vocabulary::build(std::initializer_list<BracedText> texts, const VocabularyOptions& options) {
+    return build(std::vector<std::string>(texts.begin(), texts.end()), options);
+}
+
+Vocabulary Vocabulary::build_split(const std::vector<SplitText>& texts, const VocabularyOptions& options) {
+    std::vector<std::vector<std::string>> tokens;
+    for (const SplitText& text : texts) tokens.push_back(text.tokens);
+    return build(tokens, options);
+}
+
 /// The special tokens, and behind them the words that the options keep.
 Vocabulary Vocabulary::keep(const TokenTable& words, Vocabulary specials, const VocabularyOptions& options) {
     std::vector<std::size_t> ranked = rank_words(words, specials.table_, options.min_freq);
@@ -169,6 +179,10 @@ std::string Vocabulary::decode(std::span<const std::int64_t> ids) const {
         text += table_.token(static_cast<std::size_t>(ids[i]));
     }
     return text;
+}
+
+std::string Vocabulary::decode(std::initializer_list<std::int64_t> ids) const {
+    return decode(std::span(ids.begin(), ids.size()));
 }
 
 std::string Vocabulary::decode_array(const IdArray& ids) const {

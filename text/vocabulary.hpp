@@ -20,6 +20,17 @@ namespace embergrad::inline EMBERGRAD_PRECISION {
 
 class LineReader;
 
+/// One of the texts in braces. (A std::string_view would take {"a", "b"} for the two ends of a string.)
+class BracedText {
+public:
+    template <std::convertible_to<std::string_view> Text>
+    BracedText(const Text& text) : text_(text) {}  // NOLINT: converting is what it is for
+    explicit operator std::string() const { return std::string(text_); }
+
+private:
+    std::string_view text_;
+};
+
 /// A special token that is nullopt or empty is left out, and takes no id.
 struct VocabularyOptions {
     std::int64_t min_freq = 1;                 ///< words met less often are left out
@@ -49,6 +60,13 @@ public:
     /// The same of texts that are split already: characters, for example. Their tokens are taken as they are, white
     /// space too; the tokenizer of the options is for encode(text). Throws std::invalid_argument for an empty token.
     static Vocabulary build(std::span<const std::vector<std::string>> texts, const VocabularyOptions& options = {});
+    /// Either in braces: {"a b", "c"}, and {{"a", "b"}, {"c"}}.
+    static Vocabulary build(std::initializer_list<BracedText> texts, const VocabularyOptions& options = {});
+    template <std::convertible_to<std::string_view> Token>
+    static Vocabulary build(std::initializer_list<std::initializer_list<Token>> texts,
+                            const VocabularyOptions& options = {}) {
+        return build_split({texts.begin(), texts.end()}, options);
+    }
 
     /// The ids of a text, split as the texts of build() were; none for an empty text. An unknown word gets the unknown
     /// id. Without an unknown token it is an error: std::out_of_range naming the word.
@@ -61,6 +79,7 @@ public:
     /// The tokens of these ids with a space between them, special ones too. Throws std::out_of_range for an id outside
     /// 0 .. size() - 1.
     std::string decode(std::span<const std::int64_t> ids) const;
+    std::string decode(std::initializer_list<std::int64_t> ids) const;
     /// ids: (L) or (). (A template, so that a std::vector need not choose.)
     template <std::same_as<IdArray> Ids>
     std::string decode(const Ids& ids) const {
@@ -108,6 +127,13 @@ private:
     std::vector<std::int64_t> encode(std::span<const std::string_view> tokens, detail::ReadableMemory memory) const;
     std::int64_t id_for_unknown(std::string_view token, bool reserved) const;
     std::string decode_array(const IdArray& ids) const;
+    /// A text in braces, as its tokens.
+    struct SplitText {
+        std::vector<std::string> tokens;
+        template <class Token>
+        SplitText(std::initializer_list<Token> all) : tokens(all.begin(), all.end()) {}
+    };
+    static Vocabulary build_split(const std::vector<SplitText>& texts, const VocabularyOptions& options);
     static Vocabulary keep(const detail::TokenTable& words, Vocabulary specials, const VocabularyOptions& options);
 
     Tokenizer tokenizer_;
