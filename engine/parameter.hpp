@@ -21,6 +21,8 @@ public:
     Parameter() = default;
     /// Takes the values, of any shape.
     explicit Parameter(Array value, bool requires_grad = true);
+    /// Values in braces, of an Array's shape: ({1, 2}), {{1, 2}, {3, 4}}.
+    explicit Parameter(NestedList<Real>::List values) : Parameter(Array(values)) {}
 
     bool defined() const { return state_ != nullptr; }
     const Shape& shape() const { return value().shape(); }
