@@ -70,5 +70,8 @@ TEST_CASE("line reader: quotes are short and printable") {
     CHECK(in_quotes("") == "\"\"");
     CHECK(in_quotes("caf\u00E9") == "\"caf\u00E9\"");
     CHECK(in_quotes("a\tb\r\x7F\xFF") == "\"a\\x09b\\x0d\\x7f\\xff\"");
+    // The controls of C1, in UTF-8: U+009B begins an order to a terminal as escape and [ do. U+00A0 is none.
+    CHECK(in_quotes("a\xC2\x80\xC2\x9B\xC2\x9F\xC2\xA0") == "\"a\\xc2\\x80\\xc2\\x9b\\xc2\\x9f\xC2\xA0\"");
+    CHECK(in_quotes(std::string(1, '\0')) == "\"\\x00\"");
     CHECK(in_quotes(std::string(1000, 'x')) == "\"" + std::string(59, 'x') + "...\"");
 }

@@ -39,7 +39,8 @@ std::string in_quotes(std::string_view text) {
     while (!text.empty() && result.size() < longest) {
         const auto byte = static_cast<unsigned char>(text.front());
         const CodePoint point = first_code_point(text);
-        const bool printable = byte >= ' ' && byte != 0x7F && point.length > 0;
+        const bool is_control = point.value < ' ' || (point.value >= 0x7F && point.value < 0xA0);
+        const bool printable = point.length > 0 && !is_control;
         if (printable)
             result += text.substr(0, point.length);
         else

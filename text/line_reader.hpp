@@ -44,7 +44,7 @@ private:
     bool complete_ = true;
 };
 
-/// Text in quotes for a message: cut where it is long, bytes that are no printable ASCII or UTF-8 as \x1b.
+/// Text in quotes for a message: cut where it is long, control characters and bytes that are no UTF-8 as \x1b.
 std::string in_quotes(std::string_view text);
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION
