@@ -1,6 +1,7 @@
 // convert_vectors: reads word vectors in any format and writes them in another. Read from the bottom up: main, convert.
 #include <cstddef>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <stdexcept>
@@ -18,6 +19,7 @@ namespace {
 
 using namespace embergrad;
 using namespace examples;
+namespace fs = std::filesystem;
 
 // ---- words to choose -----------------------------------------------------------------------------------------------
 
@@ -135,6 +137,37 @@ void print_written(const ConvertSettings& settings, std::size_t words, std::size
                   << " cannot hold such words\n";
 }
 
+/// out.npy and out.safetensors have their words in one out.words.txt, unless told otherwise: the other of the two, if
+/// it is there.
+fs::path sharing_words(const ConvertSettings& settings) {
+    const fs::path output = settings.output, words = settings.output_words;
+    for (const char* extension : {".npy", ".safetensors"}) {
+        const fs::path other = fs::path(output).replace_extension(extension);
+        const bool shares = words == fs::path(output).replace_extension(".words.txt") && other != output;
+        if (shares && fs::exists(other) && fs::exists(words)) return other;
+    }
+    return {};
+}
+
+/// Says it where the words of such another file are no longer there.
+class SharedWords {
+public:
+    explicit SharedWords(const ConvertSettings& settings)
+        : words_(settings.output_words), other_(sharing_words(settings)) {
+        if (!other_.empty()) before_ = read_file(words_);
+    }
+    void warn_if_replaced() const {
+        if (other_.empty() || read_file(words_) == before_) return;
+        std::cerr << "convert_vectors: warning: " << words_ << " had other words before, and " << other_.string()
+                  << " went by it; --output-words gives each its own\n";
+    }
+
+private:
+    std::string words_;
+    fs::path other_;
+    std::string before_;
+};
+
 int convert(const ConvertSettings& settings) {
     check_writable(settings.output);  // better now than after the reading
     if (!settings.output_words.empty()) check_writable(settings.output_words);
@@ -145,7 +178,9 @@ int convert(const ConvertSettings& settings) {
         print_read(settings, vectors, wanted.size());
         if (vectors.size() == 0)
             throw std::runtime_error(settings.input + ": none of the words of " + settings.vocabulary + " is in it");
+        const SharedWords shared(settings);
         const std::size_t left_out = write_vectors(settings, vectors, interrupt);
+        shared.warn_if_replaced();
         print_written(settings, vectors.size() - left_out, left_out);
         return 0;
     } catch (const std::runtime_error&) {

@@ -103,6 +103,19 @@ printf 'embergrad vocabulary 1\nlowercase 0\ndetach_punctuation 0\nspecials pad\
 run four.txt out.txt --vocabulary vocabulary.txt
 check 'a saved vocabulary is one too' holds out.txt 'the 0.5 -1 2\n'
 
+# out.npy and out.safetensors share out.words.txt.
+run four.txt both.npy
+run four.txt both.safetensors
+check 'the same words in one file are fine' test ! -s err
+run three.txt both.safetensors
+check 'words that another file went by are not replaced silently' says \
+    'warning: both.words.txt had other words before, and both.npy went by it; --output-words gives each its own'
+check 'but they are replaced' exits 0
+run four.txt both.npy --output-words four.words.txt
+check 'with a file for each there is nothing to say' test ! -s err
+run four.txt both.txt
+check 'nor for other formats' test ! -s err
+
 # Bad lines and words.
 printf '5 3\nthe 0.5 -1 2\nnew x 1 3\nthe 1 1 1\nnew york 1 2 3\nof 1\n' >bad.vec
 run bad.vec out.bin

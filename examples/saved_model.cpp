@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <stdexcept>
+#include <system_error>
 
 namespace examples {
 
@@ -13,6 +14,17 @@ using namespace embergrad;
 namespace fs = std::filesystem;
 
 void fail_at(const fs::path& path, const std::string& what) { throw std::runtime_error(path.string() + ": " + what); }
+
+void check_can_prepare(const fs::path& folder) {
+    if (fs::is_directory(folder)) return prepare_folder(folder);
+    fs::path above = fs::absolute(folder);
+    while (!fs::exists(fs::symlink_status(above)) && above.has_relative_path()) above = above.parent_path();
+    const auto cannot = [&](std::errc reason) {
+        fail_at(folder, "cannot make the folder: " + std::make_error_code(reason).message());
+    };
+    if (!fs::is_directory(above)) cannot(std::errc::not_a_directory);
+    if (::access(above.c_str(), W_OK | X_OK) != 0) cannot(std::errc::permission_denied);
+}
 
 void prepare_folder(const fs::path& folder) {
     std::error_code error;

@@ -18,6 +18,8 @@ inline constexpr const char* kWordsChecksum = "words_checksum";  // in the metad
 /// Throws std::runtime_error "path: what".
 [[noreturn]] void fail_at(const std::filesystem::path& path, const std::string& what);
 
+/// Whether prepare_folder will do, before any work: a folder that is missing is not made yet. Throws as that does.
+void check_can_prepare(const std::filesystem::path& folder);
 /// Makes the folder if it is missing. Throws std::runtime_error unless files can be written there.
 void prepare_folder(const std::filesystem::path& folder);
 /// Throws std::runtime_error if there is no such folder.

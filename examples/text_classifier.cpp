@@ -184,6 +184,7 @@ void print_samples(const TrainedClassifier& classifier, const LabelledText& test
 // ---- the two jobs --------------------------------------------------------------------------------------------------
 
 int train_and_test(const Settings& settings) {
+    if (!settings.save.empty()) check_can_prepare(settings.save);  // better now than after the reading
     Rng rng(settings.seed);
     const Data data = read_data(settings, rng);
     const TrainedClassifier classifier = make_classifier(data.training, settings, rng);

@@ -97,6 +97,10 @@ run --train "$folder/two.tsv" --test "$folder/empty.tsv" --epochs 1
 check 'an empty test file is refused' refused 1 "$folder/empty.tsv: there are no texts"
 run --train "$folder/two.tsv" --save "$folder/two.tsv"
 check 'saving into a file is refused' refused 1 "$folder/two.tsv: cannot make the folder"
+run --train nowhere.tsv --save "$folder/two.tsv/deep/er"
+check 'before anything is read' refused 1 "$folder/two.tsv/deep/er: cannot make the folder: Not a directory"
+run --train nowhere.tsv --save "$folder/new/er"
+check 'a folder that can be made is not made for nothing' test ! -e "$folder/new"
 run --lr 100 --embedding-lr 100 --epochs 50 --dropout 0
 check 'training that goes astray goes on to the end' exits 0
 check 'and is tested' says 'test accuracy'

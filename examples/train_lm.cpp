@@ -159,6 +159,7 @@ void print_samples(const TrainedLanguageModel& trained, const std::string& valid
 // ---- the two jobs --------------------------------------------------------------------------------------------------
 
 int train_and_write(const LmSettings& settings) {
+    if (!settings.save.empty()) check_can_prepare(settings.save);  // better now than after the reading
     const Data data = read_data(settings);
     Rng rng(settings.seed);
     Vocabulary vocabulary = make_vocabulary(data, settings);

@@ -100,6 +100,10 @@ run --text "$folder/bytes.txt" --validation "$folder/bytes.txt" --epochs 1
 check 'bytes that are not UTF-8 are letters' exits 0
 run --text "$folder/cat.txt" --save "$folder/few.txt"
 check 'saving into a file is refused' refused 1 "$folder/few.txt: cannot make the folder"
+run --text nowhere.txt --save "$folder/few.txt/deep/er"
+check 'before anything is read' refused 1 "$folder/few.txt/deep/er: cannot make the folder: Not a directory"
+run --text nowhere.txt --save "$folder/new/er"
+check 'a folder that can be made is not made for nothing' test ! -e "$folder/new"
 
 # Divergence.
 run --lr 1e200 --save "$folder/lost"
