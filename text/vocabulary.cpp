@@ -80,8 +80,6 @@ Vocabulary::Vocabulary(const VocabularyOptions& options) : tokenizer_(options.to
     for (std::size_t role = 0; role < kSpecials; ++role) {
         const std::string token = tokens[role]->value_or("");
         if (token.empty()) continue;
-        require(std::none_of(token.begin(), token.end(), is_space), "Vocabulary: the special token ", in_quotes(token),
-                " holds white space");
         require(table_.find(token) < 0, "Vocabulary: two special tokens are spelled ", in_quotes(token));
         special_ids_[role] = table_.add(token, 0);
     }

@@ -51,8 +51,8 @@ struct VocabularyOptions {
 /// that no user's text can smuggle in padding. Their ids are padding_id() and so on.
 class Vocabulary {
 public:
-    /// Special tokens only. Throws std::invalid_argument if two are spelled alike, if one holds ASCII white space,
-    /// if max_size has no room for them or min_freq is negative.
+    /// Special tokens only; they may hold white space. Throws std::invalid_argument if two are spelled alike, if
+    /// max_size has no room for them or min_freq is negative.
     explicit Vocabulary(const VocabularyOptions& options = {});
 
     /// The vocabulary of these texts; errors as above. (A single string is no list of texts and does not compile.)
