@@ -52,6 +52,7 @@ Var operator/(N dividend, const Var& x) {
 }
 
 // An array does not become a value of a tape by itself. These say so in a line; xtensor's operators would in a page.
+// (They take the Var by value: a reference to a const one would fit worse than what xtensor's take.)
 template <class T>
 concept ArrayBesideVar = xt::is_xexpression<std::remove_cvref_t<T>>::value;
 template <class A>
@@ -61,35 +62,35 @@ Var refuse_array(const Var& x) {
     return x;
 }
 template <ArrayBesideVar A>
-Var operator+(const Var& x, A&&) {
+Var operator+(Var x, A&&) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator+(A&&, const Var& x) {
+Var operator+(A&&, Var x) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator-(const Var& x, A&&) {
+Var operator-(Var x, A&&) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator-(A&&, const Var& x) {
+Var operator-(A&&, Var x) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator*(const Var& x, A&&) {
+Var operator*(Var x, A&&) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator*(A&&, const Var& x) {
+Var operator*(A&&, Var x) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator/(const Var& x, A&&) {
+Var operator/(Var x, A&&) {
     return refuse_array<A>(x);
 }
 template <ArrayBesideVar A>
-Var operator/(A&&, const Var& x) {
+Var operator/(A&&, Var x) {
     return refuse_array<A>(x);
 }
 
