@@ -80,7 +80,7 @@ public:
         if (list.first != nullptr) {
             stats_.kept_bytes -= size;
             --list.blocks;
-            void* block = std::exchange(list.first, list.first->next);
+            void* block = pop(list);
             allow_access(block, bytes);
             return block;
         }
@@ -101,14 +101,14 @@ public:
         if (full || stats_.kept_bytes + size > most) return std::free(block);
         allow_access(block, sizeof(FreeBlock));
         list.first = ::new (block) FreeBlock{list.first};
-        forbid_access(list.first + 1, size - sizeof(FreeBlock));
+        forbid_access(list.first, size);
         ++list.blocks;
         stats_.kept_bytes += size;
     }
 
     void clear() {
         for (FreeList& list : free_) {
-            while (list.first != nullptr) std::free(std::exchange(list.first, list.first->next));
+            while (list.first != nullptr) std::free(pop(list));
             list.blocks = 0;
         }
         stats_.kept_bytes = 0;
@@ -125,6 +125,11 @@ private:
         FreeBlock* first = nullptr;
         std::size_t blocks = 0;
     };
+    /// Takes the first block out of a list that has one.
+    static FreeBlock* pop(FreeList& list) {
+        allow_access(list.first, sizeof(FreeBlock));
+        return std::exchange(list.first, list.first->next);
+    }
 
     std::array<FreeList, kClasses> free_;
     // A thread that frees what others made has little use for it: it keeps no more than it once used itself.
