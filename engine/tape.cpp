@@ -74,7 +74,9 @@ Var Tape::constant(Array value) {
 }
 
 void Tape::check_input(const Var& input) const {
-    input.node();
+    if (input.record_ == &record_ && input.generation_ == generation_) [[likely]]
+        return;
+    input.node();  // says if it is stale
     require<std::logic_error>(input.record_ == &record_,
                               "Tape: an input belongs to another tape; the inputs of an op must share one");
 }
