@@ -110,8 +110,8 @@ TEST_CASE("resume: model, optimizer, scheduler, batches and generator go on from
 
     CHECK(resumed.rng.state() == uninterrupted.rng.state());
     const StateDict expected = uninterrupted.model.state_dict();
-    for (const auto& [name, array] : expected) {
-        INFO(name);
-        check_same(at(resumed.model.state_dict(), name), array);
+    for (const auto& entry : expected) {
+        INFO(entry.first);
+        check_same(at(resumed.model.state_dict(), entry.first), entry.second);
     }
 }
