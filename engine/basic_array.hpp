@@ -89,9 +89,7 @@ public:
     using List = std::initializer_list<NestedList>;
 
     template <ElementOf<T> U>
-    requires(!std::same_as<U, bool>)  // Parameter{2.0, false} is not two numbers
-        NestedList(U number)          // NOLINT: braces convert
-        : number_(to_element<T>(number)) {}
+    NestedList(U number) : number_(to_element<T>(number)) {}  // NOLINT: braces convert
     NestedList(List list) : list_(list), is_list_(true) {}
 
     bool is_list() const { return is_list_; }

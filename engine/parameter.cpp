@@ -48,9 +48,8 @@ private:
 
 }  // namespace
 
-Parameter::Parameter(Array value, bool requires_grad) : state_(std::make_shared<State>()) {
+Parameter::Parameter(Array value) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);
-    state_->requires_grad = requires_grad;
     state_->gradient.bind(state_->value.shape(), true);
     state_->trainable = trainable_pieces({}, state_->value.shape());
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <embergrad/engine/array.hpp>
@@ -20,9 +22,12 @@ public:
     /// No parameter: every call but `defined()` throws std::logic_error.
     Parameter() = default;
     /// Takes the values, of any shape.
-    explicit Parameter(Array value, bool requires_grad = true);
-    /// Values in braces, of an Array's shape: ({1, 2}), {{1, 2}, {3, 4}}.
-    explicit Parameter(NestedList<Real>::List values) : Parameter(Array(values)) {}
+    explicit Parameter(Array value);
+    /// The same; a bool alone says requires_grad, so that Parameter({1, 2}) is an array.
+    template <std::same_as<bool> Bool>
+    explicit Parameter(Array value, Bool requires_grad) : Parameter(std::move(value)) {
+        set_requires_grad(requires_grad);
+    }
 
     bool defined() const { return state_ != nullptr; }
     const Shape& shape() const { return value().shape(); }
