@@ -1,6 +1,10 @@
 #!/bin/bash
 # What the tests of the programs share; they set $program and source this. Output is in $folder.
 # shellcheck disable=SC2154  # program
+
+# Started by nohup, the programs would ignore the SIGHUP that the tests send, as they should.
+if grep -q '^SigIgn:.*[13579bdf]$' /proc/self/status; then exec env --default-signal=HUP bash "$0" "$@"; fi
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 failures=0
