@@ -848,8 +848,9 @@ def header():
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+\.\d+(?:e[-+]\d+)?|\d+e[-+]\d+)")
 
 
-def same_line(a, b):
-    """Alike but for the last digits of numbers, which differ from processor to processor."""
+def same(a, b):
+    """Alike but for the last digits of numbers, which differ from processor to processor, and so for where lines end."""
+    a, b = " ".join(a.split()), " ".join(b.split())
     if NUMBER.sub("#", a) != NUMBER.sub("#", b):
         return False
     pairs = zip(NUMBER.findall(a), NUMBER.findall(b))
@@ -857,10 +858,10 @@ def same_line(a, b):
 
 
 def differences(committed, generated):
-    committed, generated = committed.splitlines(), generated.splitlines()
-    if len(committed) == len(generated) and all(map(same_line, committed, generated)):
+    if same(committed, generated):
         return []
-    return list(difflib.unified_diff(committed, generated, "committed", "generated", lineterm=""))
+    return list(difflib.unified_diff(committed.splitlines(), generated.splitlines(), "committed", "generated",
+                                     lineterm=""))
 
 
 def unused(committed):
