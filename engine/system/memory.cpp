@@ -80,12 +80,9 @@ public:
         if (list.first != nullptr) {
             stats_.kept_bytes -= size;
             --list.blocks;
-            void* block = pop(list);
-            allow_access(block, bytes);
-            return block;
+            return usable(pop(list, size), bytes, size);
         }
-        void* block = system_allocate(size);
-        forbid_access(static_cast<char*>(block) + bytes, size - bytes);
+        void* block = usable(system_allocate(size), bytes, size);
         ++stats_.system_allocations;
         stats_.system_bytes += size;
         return block;
@@ -99,16 +96,15 @@ public:
         const bool full = size < kSmall && list.blocks * size >= kSmallKept;
         const std::size_t most = std::min(most_in_use_, kept_at_most.load(std::memory_order_relaxed));
         if (full || stats_.kept_bytes + size > most) return std::free(block);
-        allow_access(block, sizeof(FreeBlock));
-        list.first = ::new (block) FreeBlock{list.first};
-        forbid_access(list.first, size);
+        push(list, block, size);
         ++list.blocks;
         stats_.kept_bytes += size;
     }
 
     void clear() {
-        for (FreeList& list : free_) {
-            while (list.first != nullptr) std::free(pop(list));
+        for (std::size_t size_class = 0; size_class < kClasses; ++size_class) {
+            FreeList& list = free_[size_class];
+            while (list.first != nullptr) std::free(pop(list, size_of_class(size_class)));
             list.blocks = 0;
         }
         stats_.kept_bytes = 0;
@@ -125,10 +121,25 @@ private:
         FreeBlock* first = nullptr;
         std::size_t blocks = 0;
     };
-    /// Takes the first block out of a list that has one.
-    static FreeBlock* pop(FreeList& list) {
-        allow_access(list.first, sizeof(FreeBlock));
-        return std::exchange(list.first, list.first->next);
+    /// Where in a block. LeakSanitizer follows no address in forbidden memory; the last bytes are the least missed.
+    static constexpr std::size_t place_in(std::size_t size) {
+        return detail::kForbidsAccess ? size - sizeof(FreeBlock) : 0;
+    }
+    static void push(FreeList& list, void* block, std::size_t size) {
+        void* const place = static_cast<char*>(block) + place_in(size);
+        forbid_access(block, size);
+        allow_access(place, sizeof(FreeBlock));
+        list.first = ::new (place) FreeBlock{list.first};
+    }
+    /// The first block of a list that has one.
+    static void* pop(FreeList& list, std::size_t size) {
+        return reinterpret_cast<char*>(std::exchange(list.first, list.first->next)) - place_in(size);
+    }
+    /// The first bytes of a block, and no others.
+    static void* usable(void* block, std::size_t bytes, std::size_t size) {
+        allow_access(block, bytes);
+        forbid_access(static_cast<char*>(block) + bytes, size - bytes);
+        return block;
     }
 
     std::array<FreeList, kClasses> free_;
