@@ -56,6 +56,12 @@ Tape::~Tape() {
 
 std::size_t Tape::size() const { return record_.size; }
 
+std::vector<Parameter> Tape::trainable_leaves() const {
+    require<std::logic_error>(recording(),
+                              "Tape::trainable_leaves: on an eval tape nothing is trained; ask a train tape");
+    return record_.trainable_leaves();
+}
+
 Rng& Tape::rng() const {
     require<std::logic_error>(options_.rng != nullptr,
                               "Tape: this tape has no random numbers; make it with Tape(Mode::train, rng)");

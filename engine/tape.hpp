@@ -191,8 +191,9 @@ public:
     Rng& rng() const;
     /// Values on the tape, leaves and constants included.
     std::size_t size() const;
-    /// The parameters with requires_grad that were used here, for Optimizer::check_holds; none on an eval tape.
-    std::vector<Parameter> trainable_leaves() const { return record_.trainable_leaves(); }
+    /// The parameters with requires_grad that were used here, for Optimizer::check_holds. Throws std::logic_error on an
+    /// eval tape, where none is trained.
+    std::vector<Parameter> trainable_leaves() const;
 
 private:
     Var var_of(detail::Node& node) const { return Var(record_, node, generation_); }

@@ -127,6 +127,9 @@ TEST_CASE("batches: temporary sequences or labels do not compile") {
     static_assert(!std::constructible_from<Batches, Sequences, Ids&, int>);
     static_assert(!std::constructible_from<Batches, Sequences&, Ids, int>);
     static_assert(!std::constructible_from<Batches, Sequences&, Ids, int, BatchOptions, Rng&>);
+    static_assert(std::constructible_from<Batches, Sequences&, const IdArray&, int>);
+    static_assert(!std::constructible_from<Batches, Sequences&, IdArray, int>);
+    static_assert(!std::constructible_from<Batches, Sequences&, IdArray, int, BatchOptions, Rng&>);
     static_assert(!std::constructible_from<Batches, Sequences, Ids&, int, BatchOptions, Rng&>);
 }
 

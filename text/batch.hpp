@@ -1,6 +1,7 @@
 // Batch, pad_batch and Batches: sequences of ids of any length, padded to one length.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -73,6 +74,10 @@ public:
             const BatchOptions& = {}) = delete;
     Batches(std::span<const std::vector<std::int64_t>>, std::vector<std::int64_t>&&, std::int64_t, const BatchOptions&,
             Rng&) = delete;
+    template <std::same_as<IdArray> Labels>
+    Batches(std::span<const std::vector<std::int64_t>>, Labels&&, std::int64_t, const BatchOptions& = {}) = delete;
+    template <std::same_as<IdArray> Labels>
+    Batches(std::span<const std::vector<std::int64_t>>, Labels&&, std::int64_t, const BatchOptions&, Rng&) = delete;
 
     /// The number of batches of the epoch.
     std::size_t size() const;
