@@ -51,7 +51,8 @@ private:
 Parameter::Parameter(Array value) : state_(std::make_shared<State>()) {
     state_->value = std::move(value);
     state_->gradient.bind(state_->value.shape(), true);
-    state_->trainable = trainable_pieces({}, state_->value.shape());
+    state_->shape = state_->value.shape();
+    state_->trainable = trainable_pieces({}, state_->shape);
 }
 
 void Parameter::fail_empty() { fail<std::logic_error>("Parameter: this handle is empty; construct it from an array"); }
@@ -86,6 +87,7 @@ void Parameter::unfreeze_rows() const {
 
 void Parameter::set_frozen(const IdArray& rows, bool frozen) const {
     require(!shape().empty(), "Parameter: a scalar has no rows to freeze");
+    check_gradient();
     const std::size_t v = shape()[0];
     if (const std::optional<std::size_t> i = first_outside(rows, v))
         fail<std::out_of_range>("Parameter: row ", rows.data()[*i], " at position ", position_text(*i, rows.shape()),
@@ -114,7 +116,19 @@ std::vector<std::int64_t> Parameter::frozen_rows() const {
     return rows;
 }
 
-std::span<const FlatRange> Parameter::trainable_runs() const { return state().trainable; }
+bool Parameter::is_frozen(std::size_t row) const {
+    const std::vector<bool>& frozen = state().frozen;
+    require<std::out_of_range>(frozen.empty() || row < frozen.size(), "Parameter::is_frozen: there is no row ", row,
+                               " among ", frozen.size());
+    return !frozen.empty() && frozen[row];
+}
+
+std::span<const FlatRange> Parameter::trainable_runs() const {
+    require<std::logic_error>(state().shape == shape(), "Parameter: values of shape ", shape(),
+                              " were put in the place of those of shape ", state_->shape,
+                              "; make a new Parameter, or call add_rows()");
+    return state_->trainable;
+}
 
 std::size_t Parameter::trainable_size() const {
     std::size_t size = 0;
@@ -125,7 +139,7 @@ std::size_t Parameter::trainable_size() const {
 void Parameter::drop_frozen_gradient() const {
     if (!has_frozen_rows()) return;
     check_gradient();
-    state_->gradient.drop_rows(state_->frozen, state_->trainable);
+    state_->gradient.drop_rows(state_->frozen, trainable_runs());
 }
 
 void Parameter::fill_frozen_rows(Array& values, Real value) const {
@@ -188,13 +202,14 @@ void Parameter::add_grad(RowGradient gradient) const {
 }
 
 void Parameter::add_grad(Gradient&& arrived) const {
-    if (has_frozen_rows()) arrived.drop_rows(state_->frozen, state_->trainable);
+    if (has_frozen_rows()) arrived.drop_rows(state_->frozen, trainable_runs());
     const GradientLock lock(state().in_use);
     state_->gradient.add(std::move(arrived));
 }
 
 void Parameter::check_gradient() const {
-    const GradientLock lock(state().in_use);
+    static_cast<void>(trainable_runs());  // throws if values of another shape were put in
+    const GradientLock lock(state_->in_use);
     state_->gradient.check_fits();
 }
 

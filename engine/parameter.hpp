@@ -67,10 +67,12 @@ public:
     void unfreeze_rows(const IdArray& rows) const;
     void unfreeze_rows() const;
     bool has_frozen_rows() const { return !state().frozen.empty(); }
-    bool is_frozen(std::size_t row) const { return has_frozen_rows() && state().frozen[row]; }
+    /// Throws std::out_of_range for a row that is not there, where any is frozen.
+    bool is_frozen(std::size_t row) const;
     /// Ascending.
     std::vector<std::int64_t> frozen_rows() const;
     /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says.
+    /// Throws std::logic_error if mutable_value() has been given values of another shape.
     std::span<const FlatRange> trainable_runs() const;
     /// How many values those are.
     std::size_t trainable_size() const;
@@ -104,7 +106,7 @@ public:
     void add_grad(Array gradient) const;
     void add_grad(RowGradient gradient) const;
     /// Throws std::invalid_argument or std::out_of_range if the gradient, replaced through mutable_grad() or
-    /// mutable_row_grad(), does not fit the parameter.
+    /// mutable_row_grad(), does not fit the parameter; as trainable_runs().
     void check_gradient() const;
     /// Drops the gradient; `set_to_none = false` keeps a zero one instead (zeros, or no rows).
     void zero_grad(bool set_to_none = true) const;
@@ -130,6 +132,7 @@ private:
         bool requires_grad = true;
         std::vector<bool> frozen;          // (V); empty: no row is
         std::vector<FlatRange> trainable;  // flat ranges that are not frozen, merged
+        Shape shape;                       // of the values that these two are made for
         std::uint64_t frozen_version = 0;
         Gradient gradient;
         std::atomic<bool> in_use{false};  // by a thread that adds to the gradient, or is the first to ask for its array

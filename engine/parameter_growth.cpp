@@ -28,13 +28,15 @@ void Parameter::add_rows(const Array& rows) const {
     std::copy_n(rows.data(), rows.size(), std::copy_n(value().data(), size(), joined.data()));
     std::vector<bool> frozen = state_->frozen;
     if (!frozen.empty()) frozen.resize(joined.shape()[0], false);
-    std::vector<FlatRange> trainable = state_->trainable;
+    const std::span<const FlatRange> runs = trainable_runs();
+    std::vector<FlatRange> trainable(runs.begin(), runs.end());
     if (rows.size() > 0 && (trainable.empty() || trainable.back().end != size())) trainable.push_back({size(), size()});
     if (rows.size() > 0) trainable.back().end = joined.size();
 
     mutable_value() = std::move(joined);  // nothing fails from here on
     state_->frozen = std::move(frozen);
     state_->trainable = std::move(trainable);
+    state_->shape = shape();
 }
 
 }  // namespace embergrad::inline EMBERGRAD_PRECISION

@@ -16,6 +16,13 @@ Sequential::Sequential(const Sequential& other) : Layer(other) {
 
 Sequential& Sequential::operator=(const Sequential& other) { return *this = Sequential(other); }
 
+Sequential& Sequential::operator=(Sequential&& other) noexcept {
+    Sequential moved(std::move(other));  // so that one that is moved to itself keeps its layers
+    layers_.swap(moved.layers_);
+    copiers_.swap(moved.copiers_);
+    return *this;
+}
+
 void Sequential::push_back(Held layer, Copier copy) {
     copiers_.reserve(layers_.size() + 1);  // what throws must not leave one list longer than the other
     layers_.push_back(std::move(layer));

@@ -23,7 +23,7 @@ public:
     Sequential(const Sequential& other);
     Sequential(Sequential&& other) noexcept = default;
     Sequential& operator=(const Sequential& other);
-    Sequential& operator=(Sequential&& other) noexcept = default;
+    Sequential& operator=(Sequential&& other) noexcept;
     template <class... Layers>
     requires(sizeof...(Layers) > 0 && (std::derived_from<std::decay_t<Layers>, Layer> && ...) &&
              !(sizeof...(Layers) == 1 &&

@@ -57,6 +57,17 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
     last_lr_ = groups_.rates(groups_.all().size());
 }
 
+ReduceLROnPlateau& ReduceLROnPlateau::operator=(ReduceLROnPlateau other) {
+    std::swap(groups_, other.groups_);
+    std::swap(options_, other.options_);
+    std::swap(epoch_, other.epoch_);
+    std::swap(best_, other.best_);
+    std::swap(bad_epochs_, other.bad_epochs_);
+    std::swap(cooldown_left_, other.cooldown_left_);
+    std::swap(last_lr_, other.last_lr_);
+    return *this;
+}
+
 void ReduceLROnPlateau::step(double metric) {
     check_groups();
     ++epoch_;

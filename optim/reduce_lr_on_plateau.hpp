@@ -39,6 +39,11 @@ public:
     /// Sets nothing yet. Throws std::invalid_argument on options out of range, and if min_lr has neither one value nor
     /// one a group.
     explicit ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlateauOptions& options = {});
+    ReduceLROnPlateau(const ReduceLROnPlateau&) = default;
+    ReduceLROnPlateau(ReduceLROnPlateau&&) = default;
+    /// One that is moved to itself stays as it is.
+    ReduceLROnPlateau& operator=(ReduceLROnPlateau other);
+    ~ReduceLROnPlateau() = default;
 
     /// To be called once an epoch with what was measured. Throws std::invalid_argument if a group has no rate, or no
     /// min_lr because it was added later; nothing is changed then.

@@ -253,6 +253,15 @@ void LRScheduler::take_bases() {
     }
 }
 
+LRScheduler& LRScheduler::operator=(LRScheduler other) {
+    std::swap(groups_, other.groups_);
+    std::swap(schedule_, other.schedule_);
+    std::swap(bases_, other.bases_);
+    std::swap(epoch_, other.epoch_);
+    std::swap(last_lr_, other.last_lr_);
+    return *this;
+}
+
 void LRScheduler::step() {
     groups_.all();  // throws before functions of the epoch are called
     set(epoch_ + 1, rates(schedule_, bases_, epoch_ + 1));

@@ -151,6 +151,11 @@ public:
     /// Sets the rates of epoch 0. Throws std::invalid_argument on options out of range, on a number of functions that
     /// is neither 1 nor that of the groups, and as step(); nothing is changed then.
     LRScheduler(Optimizer& optimizer, Schedule schedule);
+    LRScheduler(const LRScheduler&) = default;
+    LRScheduler(LRScheduler&&) = default;
+    /// One that is moved to itself stays as it is.
+    LRScheduler& operator=(LRScheduler other);
+    ~LRScheduler() = default;
 
     /// To be called once an epoch, after the optimizer's steps. Throws std::invalid_argument if a rate is not finite
     /// or negative; nothing is changed then.

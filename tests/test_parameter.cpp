@@ -460,3 +460,18 @@ TEST_CASE("parameter: braces are an array, whose second number is not taken for 
     CHECK_FALSE(fixed.requires_grad());
     CHECK_FALSE(frozen_number.requires_grad());
 }
+
+TEST_CASE("parameter: values of another shape are told of wherever rows or elements are counted") {
+    const Parameter p(zeros({3, 2}));
+    p.freeze_rows(IdArray{2});
+    CHECK_THROWS_AS(p.is_frozen(3), std::out_of_range);
+    p.mutable_value() = zeros({1, 2});
+    const auto said =
+        "Parameter: values of shape (1, 2) were put in the place of those of shape (3, 2); make a new "
+        "Parameter, or call add_rows()";
+    CHECK_THROWS_WITH_AS(p.add_grad(ones({1, 2})), said, std::logic_error);
+    CHECK_THROWS_WITH_AS(p.freeze_rows(IdArray{0}), said, std::logic_error);
+    CHECK_THROWS_WITH_AS(p.check_gradient(), said, std::logic_error);
+    Array values(Shape{1, 2});
+    CHECK_THROWS_WITH_AS(p.zero_frozen_rows(values), said, std::logic_error);
+}

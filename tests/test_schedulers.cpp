@@ -1,4 +1,5 @@
 // Schedules and the scheduler that applies them. (PyTorch's rates: test_optim_reference.cpp.)
+#include <embergrad/optim/reduce_lr_on_plateau.hpp>
 #include <embergrad/optim/schedulers.hpp>
 
 #include <algorithm>
@@ -509,4 +510,19 @@ TEST_CASE("schedulers: LambdaLR of a single function needs no list") {
     LRScheduler scheduler(sgd, LambdaLR{[](std::int64_t e) { return 1.0 / static_cast<double>(e + 1); }});
     scheduler.step();
     CHECK(sgd.param_groups()[0].lr == 0.25);
+}
+
+TEST_CASE("schedulers: one that is moved to itself stays as it is") {
+    SGD sgd({Parameter(ones({1}))}, {.lr = 1});
+    LRScheduler scheduler(sgd, StepLR{.step_size = 1, .gamma = 0.5});
+    ReduceLROnPlateau plateau(sgd, {.factor = 0.1, .patience = 0});
+    LRScheduler& same = scheduler;
+    ReduceLROnPlateau& same_plateau = plateau;
+    scheduler = std::move(same);
+    plateau = std::move(same_plateau);
+    scheduler.step();
+    CHECK(scheduler.get_last_lr() == std::vector{0.5});
+    plateau.step(1);
+    plateau.step(1);
+    CHECK(plateau.get_last_lr() == std::vector{0.05});
 }

@@ -162,3 +162,12 @@ TEST_CASE("sequential: a layer that cannot be copied is shared by copies") {
     CHECK(applied(copy, 3) == 7);
     CHECK(&copy[0] == &original[0]);
 }
+
+TEST_CASE("sequential: one that is moved to itself keeps its layers") {
+    Rng rng(1);
+    Sequential layers{Linear(2, 3, rng), ReLU()};
+    Sequential& same = layers;
+    layers = std::move(same);
+    CHECK(layers.size() == 2);
+    CHECK(layers.parameters().size() == 2);
+}

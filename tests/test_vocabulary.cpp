@@ -465,3 +465,10 @@ TEST_CASE("vocabulary: special tokens may hold white space: reserved like others
         check_same(Vocabulary::load(folder / "v"), saved);
     }
 }
+
+TEST_CASE("vocabulary: one that is moved to itself keeps its tokens") {
+    Vocabulary vocabulary = Vocabulary::build(std::vector<std::string>{"a b"});
+    Vocabulary& same = vocabulary;
+    vocabulary = std::move(same);
+    CHECK(vocabulary.decode(vocabulary.encode("a b")) == "a b");
+}

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <embergrad/engine/system/config.hpp>
@@ -25,6 +26,18 @@ std::uint64_t process_secret();
 /// Tokens may come with the memory that all of them lie in: that makes their keys faster.
 class TokenTable {
 public:
+    TokenTable() = default;
+    TokenTable(const TokenTable&) = default;
+    TokenTable(TokenTable&&) = default;
+    /// One that is moved to itself keeps its tokens.
+    TokenTable& operator=(TokenTable other) noexcept {
+        std::swap(secret_, other.secret_);
+        tokens_.swap(other.tokens_);
+        slots_.swap(other.slots_);
+        return *this;
+    }
+    ~TokenTable() = default;
+
     std::size_t size() const { return tokens_.size(); }
     const std::string& token(std::size_t number) const { return tokens_[number].text; }
     std::int64_t count(std::size_t number) const { return slots_[tokens_[number].place].count; }

@@ -1,0 +1,1 @@
+#include <embergrad/embergrad.hpp>
