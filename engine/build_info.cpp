@@ -29,8 +29,7 @@ std::string blas_advice() {
     const std::string core = detail::better_blas_core();
     if (core.empty()) return "";
     return "OPENBLAS_CORETYPE=" + core +
-           " makes matrix products faster: this OpenBLAS does not know the processor, and uses none of "
-           "its vector units";
+           " makes matrix products faster: this OpenBLAS does not know the processor, and uses no AVX";
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ void Parameter::assign(const Array& value) const {
 }
 
 Parameter Parameter::clone() const {
+    static_cast<void>(trainable_runs());  // throws if values of another shape were put in
     Parameter copy(value(), requires_grad());
     if (has_frozen_rows()) copy.set_frozen(state_->frozen);
     return copy;

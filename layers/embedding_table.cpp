@@ -39,6 +39,7 @@ void EmbeddingTable::add_rows(Extent count, Rng& rng, double mean, double std) c
     require(std >= 0, "add_rows: std must not be negative, but got ", std);
     const Shape added{static_cast<std::size_t>(count.value()), embedding_dim()};
     weight_.add_rows(zeros(added));  // nothing is drawn where it is refused
+    if (count.value() == 0) return;
     Array& table = weight_.mutable_value();
     std::generate_n(table.data() + table.size() - element_count(added), element_count(added),
                     [&] { return static_cast<Real>(mean + std * rng.normal()); });

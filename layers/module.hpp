@@ -57,8 +57,8 @@ public:
     virtual ~Module() = default;
 
     /// Hands its own arrays to `visit` by their names, then its children to visit.child(): the one place where a module
-    /// lists its parts. What it forgets is neither trained nor saved: Optimizer::check_holds finds it, unless it is
-    /// frozen. All functions below throw std::logic_error if a name is empty or given twice.
+    /// lists its parts. What it forgets is neither trained nor saved: Optimizer::check_holds finds it in a step that
+    /// uses it, unless it is frozen. All functions below throw std::logic_error if a name is empty or given twice.
     virtual void visit(const Visitor& visit) const = 0;
     /// The layer in a line, with the options that are not the default: "Embedding(1000, 128, padding_idx=0)".
     virtual std::string describe() const { return "Module"; }

@@ -305,3 +305,25 @@ TEST_CASE("added rows: an open evaluation goes on with them") {
     check_near(before.value(), {std::sin(4), std::sin(5), std::sin(6)});
     CHECK(eval.leaf(table).shape() == Shape{5, 3});
 }
+
+TEST_CASE("added rows: values of another shape are no added rows, and a state of theirs is refused") {
+    const Parameter p(ones({4, 3})), other(ones({2}));
+    Adam adam({p, other});
+    p.add_grad(ones({4, 3}));
+    adam.step();
+    p.zero_grad();
+    p.mutable_value() = zeros({2, 3});
+    CHECK_THROWS_AS(adam.state_dict(), std::logic_error);
+    other.add_grad(ones({2}));
+    CHECK_THROWS_AS(adam.step(), std::logic_error);
+    CHECK(other.value()(0) == 1);
+    CHECK_THROWS_AS(p.clone(), std::logic_error);
+}
+
+TEST_CASE("added rows: none drawn, none changed") {
+    Rng rng(1);
+    const Embedding table(3, 2, rng);
+    const std::uint64_t version = table.weight().version();
+    table.add_rows(0, rng);
+    CHECK(table.weight().version() == version);
+}
