@@ -69,7 +69,7 @@ void Parameter::assign(const Array& value) const {
 }
 
 Parameter Parameter::clone() const {
-    static_cast<void>(trainable_runs());  // throws if values of another shape were put in
+    check_shape();
     Parameter copy(value(), requires_grad());
     if (has_frozen_rows()) copy.set_frozen(state_->frozen);
     return copy;
@@ -124,10 +124,14 @@ bool Parameter::is_frozen(std::size_t row) const {
     return !frozen.empty() && frozen[row];
 }
 
-std::span<const FlatRange> Parameter::trainable_runs() const {
+void Parameter::check_shape() const {
     require<std::logic_error>(state().shape == shape(), "Parameter: values of shape ", shape(),
                               " were put in the place of those of shape ", state_->shape,
-                              "; make a new Parameter, or call add_rows()");
+                              "; put such back, or make a new Parameter");
+}
+
+std::span<const FlatRange> Parameter::trainable_runs() const {
+    check_shape();
     return state_->trainable;
 }
 
@@ -209,7 +213,7 @@ void Parameter::add_grad(Gradient&& arrived) const {
 }
 
 void Parameter::check_gradient() const {
-    static_cast<void>(trainable_runs());  // throws if values of another shape were put in
+    check_shape();
     const GradientLock lock(state_->in_use);
     state_->gradient.check_fits();
 }

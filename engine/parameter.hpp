@@ -71,8 +71,7 @@ public:
     bool is_frozen(std::size_t row) const;
     /// Ascending.
     std::vector<std::int64_t> frozen_rows() const;
-    /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says.
-    /// Throws std::logic_error if mutable_value() has been given values of another shape.
+    /// Flat ranges of the rows that are not frozen, ascending, whatever requires_grad says. Errors: check_shape().
     std::span<const FlatRange> trainable_runs() const;
     /// How many values those are.
     std::size_t trainable_size() const;
@@ -106,8 +105,10 @@ public:
     void add_grad(Array gradient) const;
     void add_grad(RowGradient gradient) const;
     /// Throws std::invalid_argument or std::out_of_range if the gradient, replaced through mutable_grad() or
-    /// mutable_row_grad(), does not fit the parameter; as trainable_runs().
+    /// mutable_row_grad(), does not fit the parameter; as check_shape().
     void check_gradient() const;
+    /// Throws std::logic_error if mutable_value() has been given values of another shape.
+    void check_shape() const;
     /// Drops the gradient; `set_to_none = false` keeps a zero one instead (zeros, or no rows).
     void zero_grad(bool set_to_none = true) const;
 

@@ -94,7 +94,7 @@ void Optimizer::step() {
 
 /// What is kept for a parameter, in its shape: it may have been given rows since.
 Array Optimizer::fitted(std::size_t index, const Array& kept) const {
-    static_cast<void>(parameters_[index].trainable_runs());  // throws if it has changed otherwise
+    parameters_[index].check_shape();
     if (kept.shape() == parameters_[index].shape()) return kept;
     Array grown = full(parameters_[index].shape(), states_[index].first_value);
     std::copy_n(kept.data(), kept.size(), grown.data());
@@ -230,7 +230,7 @@ void Optimizer::check_gradients() const {
     for (std::size_t g = 0; g < groups().size(); ++g) {
         for (std::size_t i = 0; i < groups()[g].params().size(); ++i) {
             const Parameter& parameter = groups()[g].params()[i];
-            static_cast<void>(parameter.trainable_runs());  // throws if values of another shape were put in
+            parameter.check_shape();
             if (!steps(parameter)) continue;
             std::string problem = gradient_problem(parameter, groups()[g]);
             if (problem.empty()) problem = shape_problem(parameter);

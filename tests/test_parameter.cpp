@@ -467,8 +467,8 @@ TEST_CASE("parameter: values of another shape are told of wherever rows or eleme
     CHECK_THROWS_AS(p.is_frozen(3), std::out_of_range);
     p.mutable_value() = zeros({1, 2});
     const auto said =
-        "Parameter: values of shape (1, 2) were put in the place of those of shape (3, 2); make a new "
-        "Parameter, or call add_rows()";
+        "Parameter: values of shape (1, 2) were put in the place of those of shape (3, 2); put such back, "
+        "or make a new Parameter";
     CHECK_THROWS_WITH_AS(p.add_grad(ones({1, 2})), said, std::logic_error);
     CHECK_THROWS_WITH_AS(p.freeze_rows(IdArray{0}), said, std::logic_error);
     CHECK_THROWS_WITH_AS(p.check_gradient(), said, std::logic_error);

@@ -121,7 +121,7 @@ private:
         FreeBlock* first = nullptr;
         std::size_t blocks = 0;
     };
-    /// Where in a block. LeakSanitizer follows no address in forbidden memory; the last bytes are the least missed.
+    /// Where in a block. LeakSanitizer follows no address in forbidden memory, and few stale reads meet the last bytes.
     static constexpr std::size_t place_in(std::size_t size) {
         return detail::kForbidsAccess ? size - sizeof(FreeBlock) : 0;
     }
